@@ -1,0 +1,1 @@
+"""How sure can we be? Intervals, tests and bounds on plain arrays; numpy and scipy only."""

@@ -1,0 +1,99 @@
+"""Lower bound on epsilon from one training run with canaries.
+
+Everything that could be chosen (the canaries, the score, the number of guesses, delta) must be fixed before the key is
+opened. Choosing the number of guesses on the data makes 46 % of the bounds false at a nominal 5 %.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, special, stats
+
+
+def one_run_epsilon(canaries: int, guesses: int, correct: int, delta: float = 0.0, confidence: float = 0.95) -> float:
+    """Largest epsilon that the guesses refute: with that confidence the true epsilon is above it.
+
+    Parameters
+    ----------
+    canaries : int
+        How many examples were in or out by a fair coin each.
+    guesses : int
+        For how many of them a guess was made; fixed beforehand.
+    correct : int
+        How many guesses were right.
+    delta : float
+        The delta of (epsilon, delta)-differential privacy, in [0, 1).
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+        At least 0. A 0 says only that guessing was not seen to beat a coin, not that the set is private.
+
+    Raises
+    ------
+    ValueError
+        Where the counts do not fit together.
+
+    References
+    ----------
+    Steinke, Nasr and Jagielski, Privacy auditing with one (1) training run, NeurIPS 2023, theorem 5.2.
+
+    Examples
+    --------
+    >>> round(one_run_epsilon(1000, guesses=100, correct=90, delta=1e-5), 2)
+    1.63
+    """
+    if not 0 <= correct <= guesses <= canaries or guesses < 1:
+        raise ValueError(f"{correct} right of {guesses} guesses at {canaries} canaries do not fit together")
+    if not 0 <= delta < 1 or not 0 < confidence < 1:
+        raise ValueError(f"delta lies in [0, 1) and confidence in (0, 1); found {delta} and {confidence}")
+    level = 1 - confidence
+
+    def excess(epsilon: float) -> float:
+        return one_run_p(canaries, guesses, correct, epsilon, delta) - level
+
+    if excess(0.0) >= 0:
+        return 0.0
+    high = 1.0
+    while excess(high) < 0:
+        high *= 2
+    return float(optimize.brentq(excess, 0.0, high, xtol=1e-10))
+
+
+def largest_one_run_epsilon(canaries: int, guesses: int, delta: float = 0.0, confidence: float = 0.95) -> float:
+    """The bound if every guess were right: what this many canaries and guesses could show at most.
+
+    Parameters and reference as in `one_run_epsilon`.
+
+    Examples
+    --------
+    >>> round(largest_one_run_epsilon(500, guesses=500, delta=1e-5), 2)
+    5.1
+    """
+    return one_run_epsilon(canaries, guesses, guesses, delta, confidence)
+
+
+def one_run_p(canaries: int, guesses: int, correct: int, epsilon: float, delta: float = 0.0) -> float:
+    """Probability of that many right guesses or more if the training were (epsilon, delta)-private; an upper bound.
+
+    Parameters as in `one_run_epsilon`; ``epsilon`` is at least 0.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    References
+    ----------
+    Steinke, Nasr and Jagielski, Privacy auditing with one (1) training run, NeurIPS 2023, theorem 5.2.
+    """
+    right = stats.binom(guesses, special.expit(epsilon))
+    tail = float(right.sf(correct - 1))
+    if delta == 0 or correct == 0:
+        return tail
+    # P[v > Bin >= v - i] for i = 1 ... v; beyond v it cannot grow.
+    short = np.arange(1, correct + 1)
+    mass = np.cumsum(right.pmf(correct - short))
+    return min(1.0, tail + 2 * canaries * delta * float((mass / short).max()))
