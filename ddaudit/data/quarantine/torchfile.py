@@ -1,0 +1,303 @@
+"""torch.save files, zip and legacy: scanned, rebuilt in memory, shaped on the meta device, and only then loaded.
+
+``scan_zip`` and ``scan_pickle_file`` judge the instructions of every pickle without torch, so a file that asks for
+code is refused in a tenth of a second; ``load`` imports torch.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ddaudit.data.quarantine.archive import Archive
+from ddaudit.data.quarantine.container import Opened, Smuggled, too_large
+from ddaudit.data.quarantine.limits import Limits
+from ddaudit.data.quarantine.magic import LEGACY_TORCH_MAGIC
+from ddaudit.data.quarantine.pickles import PickleScan, judge_globals, scan_pickle
+from ddaudit.errors import RefusedFileError
+
+if TYPE_CHECKING:
+    import torch
+
+#: A grey image expanded to three channels shows its storage three times; 755 GB out of one number is an attack.
+MOST_REPEATS = 16
+SMALL_VIEW_BYTES = 64 * 1024
+
+_BOOKKEEPING = re.compile(r"version|byteorder|\.format_version|\.storage_alignment|\.data/serialization_id")
+_STORAGE = re.compile(r"data/(\w+)")
+_PLAIN_DTYPE = re.compile(r"[<>=|]?(?:[biuf][1248]|\?)")
+
+
+@dataclass(frozen=True, eq=False)
+class Scanned:
+    """A torch file whose instructions were found to build plain data, in memory, ready for torch."""
+
+    path: Path
+    file: io.BytesIO
+    globals: set[str]
+    smuggled: list[Smuggled]
+
+
+def scan_zip(path: Path, archive: Archive, limits: Limits) -> Scanned:
+    """A zip torch file.
+
+    Raises
+    ------
+    RefusedFileError
+        Also where the archive is TorchScript ("torchscript") or an exported program ("exported-program").
+    """
+    names = list(archive.members)
+    roots = {name.split("/", 1)[0] for name in names if "/" in name}
+    if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
+        raise RefusedFileError(
+            "torchscript", f"{path.name} is a TorchScript program, not a dataset; programs are not loaded."
+        )
+    if any("serialized_exported_program" in name or "/archive_format" in name or "/models/" in name for name in names):
+        raise RefusedFileError(
+            "exported-program",
+            f"{path.name} is an exported torch program (pt2), not a dataset; programs are not loaded.",
+        )
+    root = next((r for r in sorted(roots) if f"{r}/data.pkl" in archive.members), None)
+    if root is None or len(roots) > 1:
+        raise RefusedFileError(
+            "not-a-dataset",
+            f"{path.name} is a zip archive with {', '.join(names[:3])}, neither a torch file nor an npz.",
+        )
+    if archive.deflated:
+        raise RefusedFileError(
+            "deflated-torch-file",
+            f"{path.name} has compressed members ({archive.deflated[0]}): torch never writes them, bombs do.",
+            hostile=True,
+        )
+    members = {name.removeprefix(f"{root}/"): data for name, data in archive.members.items()}
+    scan = scan_pickle(io.BytesIO(members["data.pkl"]), limits)
+    judge_globals(scan.globals, path.name)
+    smuggled = list(archive.smuggled)
+    for name, data in members.items():
+        storage = _STORAGE.fullmatch(name)
+        if name == "data.pkl" or _BOOKKEEPING.fullmatch(name):
+            continue
+        if storage is None or storage[1] not in scan.storages:
+            smuggled.append(Smuggled("extra-member", name, len(data), np.frombuffer(data, np.uint8)))
+    for key, reference in scan.storages.items():
+        held = len(members.get(f"data/{key}", b""))
+        if held != reference.n_bytes:
+            raise _size_lie(path, key, held, reference.n_bytes)
+
+    rebuilt = io.BytesIO()
+    with zipfile.ZipFile(rebuilt, "w", zipfile.ZIP_STORED) as clean:
+        for name in ("data.pkl", "version", "byteorder", *(f"data/{key}" for key in scan.storages)):
+            if name in members:
+                clean.writestr(f"archive/{name}", members[name])
+    return Scanned(path, rebuilt, scan.globals, smuggled)
+
+
+def scan_pickle_file(path: Path, limits: Limits) -> Scanned:
+    """A legacy torch file: five pickles in a row, then the storages.
+
+    Raises
+    ------
+    RefusedFileError
+        Also where the file is some other pickle ("bare-pickle").
+    """
+    raw = path.read_bytes()
+    stream = io.BytesIO(raw)
+    magic = scan_pickle(stream, limits)
+    judge_globals(magic.globals, path.name)
+    if magic.constant != LEGACY_TORCH_MAGIC:
+        raise RefusedFileError(
+            "bare-pickle",
+            f"{path.name} is a bare Python pickle. ddaudit opens torch files and arrays; save the data with "
+            "torch.save, "
+            "numpy.savez or safetensors.",
+        )
+    content = PickleScan()
+    for part in ("protocol", "system", "content", "keys"):
+        scan = scan_pickle(stream, limits)
+        judge_globals(scan.globals, path.name)
+        if part == "content":
+            content = scan
+    # Each storage is its number of elements in eight bytes, then the elements.
+    expected = sum(8 + reference.n_bytes for reference in content.storages.values())
+    held = len(raw) - stream.tell()
+    if held < expected:
+        raise _size_lie(path, "/".join(content.storages), held, expected)
+    smuggled = []
+    if held > expected:
+        extra = raw[len(raw) - held + expected :]
+        if b"PK\x05\x06" in extra:
+            raise RefusedFileError(
+                "ambiguous-archive",
+                f"{path.name} is a legacy torch file with a zip archive behind it: programs differ in which one "
+                "they read.",
+                hostile=True,
+            )
+        smuggled.append(
+            Smuggled("trailing-bytes", "after the last storage", len(extra), np.frombuffer(extra, np.uint8))
+        )
+    return Scanned(path, io.BytesIO(raw), content.globals, smuggled)
+
+
+def _size_lie(path: Path, key: str, held: int, claimed: int) -> RefusedFileError:
+    return RefusedFileError(
+        "storage-size",
+        f"{path.name} claims {claimed:,} bytes for the storage {key!r} but holds {held:,}: it is cut short, or "
+        "made to read "
+        "foreign memory.",
+        hostile=claimed > held,
+    )
+
+
+def load(scanned: Scanned, limits: Limits) -> Opened:
+    """Shapes first, on the meta device; then the data.
+
+    Raises
+    ------
+    RefusedFileError
+        Where a shape claims what it does not store ("stride-trick"), or torch itself refuses the file
+        ("malformed-tensor").
+    """
+    import torch
+
+    file, path = scanned.file, scanned.path
+    try:
+        with torch.serialization.safe_globals(_allowed_classes()):
+            file.seek(0)
+            with torch.serialization.skip_data():
+                shapes = torch.load(file, map_location="meta", weights_only=True)
+            _check_shapes(shapes, path, limits)
+            file.seek(0)
+            loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except (RefusedFileError, MemoryError):
+        raise
+    except Exception as error:  # torch raises RuntimeError, AssertionError, UnpicklingError, KeyError, ... on bad files
+        if "alloc" in str(error):
+            raise MemoryError from None
+        first = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+        raise RefusedFileError(
+            "malformed-tensor", f"torch refuses {path.name}: {type(error).__name__}: {first}"
+        ) from None
+    storages: dict[int, list[tuple[str, torch.Tensor]]] = defaultdict(list)
+    content = _to_arrays(loaded, "", storages, limits.depth)
+    return Opened(content, tuple(sorted(scanned.globals)), [*scanned.smuggled, *_behind_the_views(storages)])
+
+
+def _allowed_classes() -> list[Any]:
+    """The numpy part of the allow-list, under every name that numpy 1 and 2 give it, each stricter than numpy's own."""
+    concrete = [type(np.dtype(code)) for code in "?bhilqBHILQefd"]
+    named = [(_dtype, "numpy.dtype"), (np.ndarray, "numpy.ndarray")]
+    for root in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        named += [(_scalar, f"{root}.scalar"), (_empty_array, f"{root}._reconstruct")]
+    return [*named, *concrete]
+
+
+def _dtype(code: str, align: bool = False, copy: bool = False) -> np.dtype:
+    if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
+        raise RefusedFileError(
+            "object-array" if "O" in str(code) else "array-type",
+            f"The file holds a numpy array of type {str(code)[:40]!r}, which is not numeric data.",
+            hostile="O" in str(code),
+        )
+    return np.dtype(code)
+
+
+def _scalar(dtype: np.dtype, data: bytes) -> Any:
+    return np.frombuffer(data, dtype, count=1)[0].item()
+
+
+def _empty_array(cls: type, shape: tuple[int, ...], kind: bytes) -> np.ndarray:
+    if cls is not np.ndarray or tuple(shape) != (0,):
+        raise RefusedFileError("malformed-pickle", "The file builds a numpy array in a way that numpy never writes.")
+    return np.empty(0, np.uint8)
+
+
+def _tensors(node: Any, depth: int) -> list[Any]:
+    """Every tensor of a container, in order, as often as it is shown."""
+    import torch
+
+    found, waiting = [], [(node, 0)]
+    while waiting:
+        item, level = waiting.pop()
+        if isinstance(item, torch.Tensor):
+            found.append(item)
+        elif isinstance(item, (list, tuple, dict)) and level <= depth and len(waiting) < 1_000_000:
+            waiting.extend((child, level + 1) for child in (item.values() if isinstance(item, dict) else item))
+    return found
+
+
+def _check_shapes(shapes: Any, path: Path, limits: Limits) -> None:
+    total = 0
+    for tensor in _tensors(shapes, limits.depth):
+        shown = tensor.numel() * tensor.element_size()
+        stored = tensor.untyped_storage().nbytes()
+        if shown > SMALL_VIEW_BYTES and shown > MOST_REPEATS * stored:
+            raise RefusedFileError(
+                "stride-trick",
+                f"{path.name} shows a tensor of {shown:,} bytes, shape {tuple(tensor.shape)}, out of {stored:,} "
+                "stored ones.",
+                hostile=True,
+            )
+        total += shown
+        if total > limits.array_bytes:
+            raise too_large(limits)
+
+
+def _to_arrays(node: Any, where: str, storages: dict[int, list[tuple[str, Any]]], depth: int) -> Any:
+    """The container with arrays for tensors, noting which storage each tensor is a view of."""
+    import torch
+
+    if isinstance(node, torch.Tensor):
+        if node.layout is not torch.strided or node.is_quantized or node.device.type != "cpu":
+            raise RefusedFileError(
+                "not-dense", f"The file holds a {node.layout} tensor on {node.device}; save dense ones."
+            )
+        plain = node.detach().resolve_conj().resolve_neg()
+        if plain.numel():
+            storages[plain.untyped_storage().data_ptr()].append((where or "the tensor", plain))
+        return _array(plain)
+    if isinstance(node, (torch.Size, list, tuple)) and depth >= 0:
+        return [_to_arrays(item, f"{where}[{i}]", storages, depth - 1) for i, item in enumerate(node)]
+    if isinstance(node, dict) and depth >= 0:
+        return {
+            key: _to_arrays(value, f"{where}[{key!r}]" if where else str(key), storages, depth - 1)
+            for key, value in node.items()
+        }
+    if isinstance(node, (torch.dtype, torch.device)):
+        return str(node)
+    return node
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    import torch
+
+    # numpy has no bfloat16; float32 holds every one of its values.
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).contiguous().numpy()
+
+
+def _behind_the_views(storages: dict[int, list[tuple[str, Any]]]) -> list[Smuggled]:
+    """Storages that hold more than the tensors on them show."""
+    import torch
+
+    smuggled = []
+    for views in storages.values():
+        where, first = views[0]
+        storage = first.untyped_storage()
+        size = first.element_size()
+        if len(views) == 1 and first.numel() * size >= storage.nbytes():
+            continue
+        shown = torch.zeros(storage.nbytes() // size, dtype=torch.bool)
+        for _, view in views:
+            if view.dtype == first.dtype:
+                shown.as_strided(view.shape, view.stride(), view.storage_offset()).fill_(True)
+        hidden = int((~shown).sum()) * size
+        if hidden:
+            whole = torch.empty(0, dtype=first.dtype).set_(storage)
+            smuggled.append(Smuggled("storage", where, hidden, _array(whole).copy()))
+    return smuggled
