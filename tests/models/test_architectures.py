@@ -78,15 +78,8 @@ def test_batch_norm_variants_take_the_smallest_images(name: str) -> None:
 
 
 def test_convnet_grows_with_the_image() -> None:
-    for side, depth, width in (
-        (8, 2, 32),
-        (16, 3, 128),
-        (28, 3, 128),
-        (32, 3, 128),
-        (64, 4, 128),
-        (128, 5, 128),
-        (224, 6, 128),
-    ):
+    expected = {8: (2, 32), 16: (3, 128), 28: (3, 128), 32: (3, 128), 64: (4, 128), 128: (5, 128), 224: (6, 128)}
+    for side, depth_and_width in expected.items():
         convolutions = [layer for layer in model("ConvNet", 3, side).modules() if isinstance(layer, nn.Conv2d)]
         assert (len(convolutions), convolutions[0].out_channels) == depth_and_width, side
     assert model("ConvNet", 3, 224)(images(3, 224)).shape == (2, 10)
