@@ -1,0 +1,15 @@
+"""The JSON report: the scorecard itself, for programs and for rendering again."""
+
+from __future__ import annotations
+
+import json
+
+from ddaudit.results import Scorecard
+
+
+def render(scorecard: Scorecard) -> str:
+    """Strict JSON in plain ASCII: no NaN, and nothing that would act on a terminal that shows it."""
+    # pydantic turns inf and nan into null only on its way to text, and leaves bidirectional
+    # overrides and C1 controls as they are: hence the second pass.
+    content = json.loads(scorecard.model_dump_json())
+    return json.dumps(content, ensure_ascii=True, allow_nan=False, indent=2) + "\n"

@@ -1,0 +1,66 @@
+"""Markdown: long for archives, short for pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markupsafe import Markup
+
+from ddaudit.reporting import wording
+from ddaudit.reporting.glossary import METRICS, PILLARS, TERMS, VERDICTS, metric_words, split_at_terms
+from ddaudit.reporting.pages import markdown_pages
+from ddaudit.reporting.untrusted import code_for_markdown, line_start_for_markdown, piece_for_markdown, visible
+from ddaudit.results import Scorecard
+
+#: Rows of one table; the JSON report has all of them.
+_MOST_ROWS = 50
+
+
+def render_long(scorecard: Scorecard) -> str:
+    """Everything but the pictures, for an archive or a terminal's pager."""
+    notes = _Footnotes()
+    return _render("report.md.jinja", scorecard, explained=notes.explained, footnotes=notes)
+
+
+def render_short(scorecard: Scorecard) -> str:
+    """The verdicts, the findings and what to do next, for a pull request."""
+    return _render("summary.md.jinja", scorecard)
+
+
+def _render(template: str, scorecard: Scorecard, **more: object) -> str:
+    page = markdown_pages().get_template(template)
+    return page.render(
+        scorecard=scorecard,
+        wording=wording,
+        pillar_questions=PILLARS,
+        verdict_meanings=VERDICTS,
+        metric_words=metric_words,
+        known_metrics=METRICS,
+        code=lambda text: Markup(code_for_markdown(text)),
+        most_rows=_MOST_ROWS,
+        **more,
+    )
+
+
+class _Footnotes:
+    """Every term is explained once, in a footnote marked at its first use."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, None] = {}
+
+    def explained(self, text: str) -> Markup:
+        """The text, escaped, with a footnote mark after each term that has none yet."""
+        shown = []
+        for piece, term in split_at_terms(visible(text).strip()):
+            shown.append(piece_for_markdown(piece))
+            if term is not None and term not in self.used:
+                self.used[term] = None
+                shown.append(_mark(term))
+        return Markup(line_start_for_markdown("".join(shown)))
+
+    def __iter__(self) -> Iterator[tuple[Markup, str]]:
+        return ((Markup(_mark(term)), TERMS[term]) for term in self.used)
+
+
+def _mark(term: str) -> str:
+    return f"[^{term.replace(' ', '-').lower()}]"

@@ -1,0 +1,212 @@
+"""Numbers and sentences that every report says in the same words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
+from ddaudit.results import (
+    SEVERITY,
+    Assumption,
+    CheckResult,
+    ControlValue,
+    Metric,
+    Pillar,
+    Power,
+    Scalar,
+    Scorecard,
+    Verdict,
+)
+
+#: Word and sign of each verdict: colour alone carries nothing.
+VERDICT_WORDS: dict[Verdict, str] = {
+    "pass": "Pass",
+    "warn": "Warn",
+    "fail": "Fail",
+    "inconclusive": "Inconclusive",
+    "not-run": "Not run",
+}
+VERDICT_SIGNS: dict[Verdict, str] = {"pass": "✓", "warn": "!", "fail": "✗", "inconclusive": "?", "not-run": "–"}
+
+#: Below it, finding nothing is inconclusive (DESIGN.md 1).
+ENOUGH_POWER = 0.8
+
+NOT_MEASURED = "–"
+
+
+def number(value: Scalar) -> str:
+    """A number in few digits, long ones grouped by thin spaces; anything else as it is.
+
+    >>> [number(x) for x in (0.4217, 1234, 0.000012, 3.0, True, None, "cat")]
+    ['0.422', '1234', '1.2e-05', '3', 'yes', '–', 'cat']
+    """
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return NOT_MEASURED
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}".replace(",", "\u202f") if abs(value) >= 10_000 else f"{int(value)}"
+    if abs(value) < 1e-3:
+        return f"{value:.2g}"
+    if abs(value) < 100:
+        return f"{value:.3g}"
+    return f"{value:,.1f}".replace(",", "\u202f")
+
+
+def is_number(value: Scalar) -> bool:
+    """Whether a cell sorts as a number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def percent(value: float | None) -> str:
+    """A fraction as per cent: one decimal, more where it is tiny.
+
+    >>> [percent(x) for x in (0.4217, 1.0, 0.00052, 0.0)]
+    ['42.2 %', '100 %', '0.052 %', '0 %']
+    """
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED
+    scaled = value * 100
+    digits = f"{scaled:.2g}" if 0 < abs(scaled) < 1 else f"{scaled:.1f}".removesuffix(".0")
+    return f"{digits} %"
+
+
+def quantity(value: float | None, metric: Metric) -> str:
+    """The value in the metric's own manner: per cent for rates, else the number with its unit."""
+    if metric_words(metric.name).percent and not metric.unit:
+        return percent(value)
+    shown = number(value)
+    return f"{shown} {metric.unit}" if metric.unit and shown != NOT_MEASURED else shown
+
+
+def interval(bounds: Metric | ControlValue, metric: Metric) -> str:
+    """The interval of a metric or of one of its controls, or an empty text where there is none."""
+    if bounds.low is None and bounds.high is None:
+        return ""
+    low, high = quantity(bounds.low, metric), quantity(bounds.high, metric)
+    return f"{low.removesuffix(' %') if high.endswith(' %') else low} to {high}"
+
+
+def power_number(power: Power | None) -> str:
+    """The power and its interval in figures."""
+    if power is None or power.value is None:
+        return "not measured"
+    if power.low is None or power.high is None:
+        return f"{power.value:.2f}"
+    return f"{power.value:.2f} ({power.low:.2f} to {power.high:.2f})"
+
+
+def power_sentence(power: Power | None) -> str:
+    """What the check would have found, and how surely."""
+    if power is None:
+        return "How large a defect this check would have found was not measured."
+    if power.value is None:
+        return f"Whether it would have found {power.defect} could not be measured."
+    return f"Would have found {power.defect} with probability {power_number(power)}."
+
+
+def assumption_word(assumption: Assumption) -> str:
+    """Held, failed, or could not be tested."""
+    return {True: "Held", False: "Failed", None: "Not testable"}[assumption.held]
+
+
+def metric_meanings(check: CheckResult) -> list[tuple[str, MetricWords]]:
+    """The kinds of metrics of a check that the glossary explains, each once."""
+    kinds = {metric_parts(m.name)[0]: metric_words(m.name) for m in check.metrics}
+    return [(kind, words) for kind, words in kinds.items() if words.meaning]
+
+
+def by_severity(checks: list[CheckResult]) -> list[CheckResult]:
+    """The most alarming first; otherwise in the order of the scan."""
+    return sorted(checks, key=lambda check: SEVERITY.index(check.verdict))
+
+
+def deciding_check(scorecard: Scorecard, pillar: Pillar) -> CheckResult | None:
+    """The check that decides a pillar, its first worst one; None where none ran."""
+    of_pillar = [check for check in scorecard.checks if check.pillar == pillar]
+    return next((c for c in of_pillar if c.verdict == scorecard.pillars.get(pillar)), None)
+
+
+def evidence_list(check: CheckResult) -> str:
+    """What a check has to show, counted: "2 metrics, 1 figure"."""
+    kinds = [item.kind for item in check.evidence]
+    counts = {"metric": len(check.metrics), **{k: kinds.count(k) for k in ("figure", "image", "table")}}
+    counts["assumption"] = len(check.assumptions)
+    names = {"image": "picture"}
+    return ", ".join(f"{n} {names.get(k, k)}{'s' if n > 1 else ''}" for k, n in counts.items() if n)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do next, and the check that says so."""
+
+    advice: str
+    check: CheckResult
+
+
+def next_steps(scorecard: Scorecard) -> list[Step]:
+    """What the checks that did not pass advise, the most alarming first, nothing twice."""
+    steps: dict[str, Step] = {}
+    for check in by_severity(scorecard.checks):
+        if check.verdict in ("fail", "warn", "inconclusive") and check.advice:
+            steps.setdefault(check.advice, Step(check.advice, check))
+    return list(steps.values())
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One row of the threat-coverage matrix."""
+
+    id: str
+    title: str
+    pillar: str
+    verdict: Verdict
+    threat_model: str
+    looked_for: str
+    power: Power | None
+    reason: str = ""
+
+
+def coverage(scorecard: Scorecard) -> Iterator[Coverage]:
+    """What was looked for, by whom it could be done and with which power; then what was not looked for, and why."""
+    for check in scorecard.checks:
+        looked_for = check.power.defect if check.power else check.title
+        yield Coverage(check.id, check.title, check.pillar, check.verdict, check.threat_model, looked_for, check.power)
+    for left_out in scorecard.not_run:
+        title = left_out.title or left_out.id
+        yield Coverage(left_out.id, title, left_out.pillar, "not-run", "", title, None, left_out.reason)
+
+
+def overall_sentence(scorecard: Scorecard) -> str:
+    """The verdict in one line, with the pillar that decides it.
+
+    The finding is not in it: it stands beside.
+    """
+    overall = scorecard.overall
+    word = VERDICT_WORDS[overall.verdict]
+    if overall.pillar is None or overall.verdict == "pass":
+        return word
+    return f"{word}: decided by {overall.pillar}"
+
+
+def subject_facts(scorecard: Scorecard) -> str:
+    """The audited set in one line: how many images, of what, in which space."""
+    subject = scorecard.subject
+    facts = []
+    if subject.images is not None:
+        facts.append(f"{number(subject.images)} images")
+    if subject.classes is not None:
+        facts.append(f"{number(subject.classes)} classes")
+    if subject.ipc is not None:
+        facts.append(f"ipc {number(subject.ipc)}")
+    if subject.shape:
+        facts.append("×".join(str(side) for side in subject.shape))
+    if subject.labels:
+        facts.append(f"{subject.labels} labels")
+    if subject.pixel_space:
+        facts.append(f"pixel space: {subject.pixel_space}")
+    return ", ".join(facts)
