@@ -1,0 +1,135 @@
+"""What a check may use, and where checks share their work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ddaudit import controls
+from ddaudit.config import AuditConfig
+from ddaudit.data.distilled import DistilledSet, LabelledImages
+from ddaudit.data.originals import Original
+from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.seeds import derive_seed
+from ddaudit.training import recipe as recipes
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Store
+from ddaudit.training.trainer import TrainedModel, train
+
+
+class Progress(Protocol):
+    """Told what is being done and how far it is; the terminal shows it on stderr."""
+
+    def __call__(self, what: str, done: int, of: int) -> None: ...
+
+
+def silent(what: str, done: int, of: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(eq=False)
+class AuditCase:
+    """S, the original, the controls, a lazily filled store of trained models, the settings and the seeds.
+
+    Parameters
+    ----------
+    distilled : DistilledSet
+        The audited set, its pixel space known.
+    original : Original or None
+        None where the user has none: checks that need one do not run.
+    """
+
+    distilled: DistilledSet
+    original: Original | None
+    config: AuditConfig
+    device: torch.device
+    store: Store
+    progress: Progress = silent
+    _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
+    _logits: dict[int, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def audited(self) -> LabelledImages:
+        """S as a set of labelled images."""
+        return self.distilled.data
+
+    @property
+    def reference(self) -> Original:
+        """The original, for checks that declared that they need it."""
+        assert self.original is not None, "a check that needs the original ran without one"
+        return self.original
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The protocol by which models of S and of its controls are trained."""
+        _, height, width = self.audited.shape
+        if self.config.recipe == "fast":
+            return recipes.fast(threads=self.config.threads, pixels=height * width)
+        name = self.original.name if self.original else ""
+        return recipes.published(self.distilled.provenance.method, name, threads=self.config.threads)
+
+    def seed(self, purpose: str, index: int = 0) -> int:
+        """Seed of a named random stream of this run."""
+        return derive_seed(self.config.seed, purpose, index)
+
+    def models(self, data: LabelledImages, recipe: Recipe, count: int) -> list[TrainedModel]:
+        """``count`` models of one set that differ by their seeds; each is trained once a scan."""
+        return [self.model(data, recipe, index) for index in range(count)]
+
+    def model(self, data: LabelledImages, recipe: Recipe, index: int = 0) -> TrainedModel:
+        """The model of (data, recipe, seed number ``index``)."""
+        key = (data.name, recipe.fingerprint(), index)
+        if key not in self._models:
+            what = f"{recipe.architecture} on {data.name}, seed {index + 1}"
+            self._models[key] = train(
+                data,
+                recipe,
+                self.seed("train", index),
+                self.device,
+                self.store,
+                lambda done, of: self.progress(what, done, of),
+            )
+        return self._models[key]
+
+    def test_logits(self, model: TrainedModel) -> np.ndarray:
+        """float32 (n, k) on the held-out split, computed once a model."""
+        key = id(model)
+        if key not in self._logits:
+            self.progress(f"{model.dataset}: held-out images", 0, 1)
+            self._logits[key] = model.logits(self.reference.test.pixels())
+        return self._logits[key]
+
+    def correct(self, models: Sequence[TrainedModel]) -> np.ndarray:
+        """bool (models, test images): which held-out images each model gets right."""
+        return np.stack([self.test_logits(m).argmax(1) == self.reference.test.labels for m in models])
+
+    @cached_property
+    def real_subsets(self) -> list[LabelledImages]:
+        """Random real subsets of S's size and layout."""
+        return [self.real_subset(i) for i in range(self.config.control_draws)]
+
+    def real_subset(self, index: int, purpose: str = "random-real") -> LabelledImages:
+        """Random real subset number ``index`` of a purpose of its own."""
+        return controls.random_real(self.reference.train, self.audited, self.config.seed, index, purpose)
+
+    @cached_property
+    def audited_models(self) -> list[TrainedModel]:
+        """The models of S that checks share."""
+        return self.models(self.audited, self.recipe, self.config.seeds)
+
+    @cached_property
+    def control_models(self) -> list[TrainedModel]:
+        """One model of each random real subset, with the seeds that S's models have."""
+        return [self.model(subset, self.recipe, i) for i, subset in enumerate(self.real_subsets)]
+
+    def own_distillations(self, count: int, distiller: DistributionMatching) -> list[LabelledImages]:
+        """Clean sets of our own making; see ``ddaudit.controls``."""
+        progress: Callable[[int, int], None] = lambda done, of: self.progress("clean distillations", done, of)  # noqa: E731
+        return controls.own_distillations(
+            self.reference, self.audited, count, distiller, self.config.seed, self.device, self.store, progress
+        )

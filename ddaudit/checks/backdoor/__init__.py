@@ -1,0 +1,1 @@
+"""Is a trigger hidden in the set?"""

@@ -1,0 +1,1 @@
+"""Whom does the set serve badly?"""

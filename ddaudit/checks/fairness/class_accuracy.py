@@ -1,0 +1,157 @@
+"""DD-FAI-CLASS: which classes the set serves badly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.registry import check
+from ddaudit.checks.verdicts import judge
+from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Series, Table
+from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
+from ddaudit.threats.label_flip import LabelFlip
+
+#: A class that falls this far below the control, beyond its family-wise interval, is a failure.
+MARGIN = 0.10
+
+
+@check(
+    id="DD-FAI-CLASS",
+    title="Accuracy of every class",
+    pillar="fairness",
+    threat_model="Nobody attacks: whoever belongs to a neglected class is served badly.",
+)
+def class_accuracy(case: AuditCase) -> CheckResult:
+    """Which classes does the set serve worse than a random real subset of its size does?
+
+    Compares each class's held-out accuracy between models of S and models of random real subsets; the intervals hold for all
+    classes together (Bonferroni). Spread is the largest minus the smallest class accuracy.
+
+    References
+    ----------
+    Chen et al., A comprehensive study on dataset distillation, 2023.
+    """
+    correct, control = case.correct(case.audited_models), case.correct(case.control_models)
+    labels, names = case.reference.test.labels, case.reference.classes
+    differences = _differences(correct, control, labels, case.audited.classes)
+    failed = [c for c, d in enumerate(differences) if d.high is not None and d.high < -MARGIN]
+    lower = [c for c, d in enumerate(differences) if d.high is not None and d.high < 0]
+    power = _power(case, control, labels)
+
+    ours = [accuracy_over_seeds(correct[:, labels == c]) for c in range(case.audited.classes)]
+    theirs = [accuracy_over_seeds(control[:, labels == c]) for c in range(case.audited.classes)]
+    worst = int(np.argmin([a.value for a in ours]))
+    metrics = [
+        _metric(f"class_accuracy[{names[c]}]", a, b) for c, (a, b) in enumerate(zip(ours, theirs, strict=True))
+    ]
+    metrics.insert(0, _metric("worst_class_accuracy", ours[worst], theirs[int(np.argmin([a.value for a in theirs]))]))
+    metrics.insert(1, _spread(correct, control, labels))
+    return class_accuracy.result(
+        judge(material=bool(failed), shown=bool(lower), power=power),
+        _finding(failed or lower, differences, names, worst, ours),
+        metrics=metrics,
+        power=power,
+        evidence=[
+            Figure(
+                name="class_accuracy",
+                caption="Held-out accuracy by class, with 95 % intervals.",
+                form="points",
+                x_label="class",
+                y_label="accuracy",
+                series=[
+                    _series("audited set", names, ours, "subject"),
+                    _series("random real subset", names, theirs, "control"),
+                ],
+            ),
+            Table(
+                name="class_differences",
+                caption="Audited set minus control; the intervals hold for all classes together.",
+                columns=["class", "difference", "low", "high"],
+                rows=[[names[c], _r(d.value), _r(d.low), _r(d.high)] for c, d in enumerate(differences)],
+            ),
+        ],
+        advice="Look at the images of the named class, and do not use the set where that class matters." if lower else "",
+        references=["Chen et al. 2023, arXiv:2305.03355"],
+        trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
+    )
+
+
+def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> list[Interval]:
+    """Per-class accuracy of A minus B, family-wise 95 %."""
+    confidence = 1 - 0.05 / classes
+    return [difference_over_seeds(a[:, labels == c], b[:, labels == c], confidence) for c in range(classes)]
+
+
+def _power(case: AuditCase, control: np.ndarray, labels: np.ndarray) -> Power:
+    """Plant mislabelled images of one class in a random real subset and ask the same question of it."""
+    found = 0
+    classes = case.audited.classes
+    for i in range(case.config.planted_sets):
+        source = i % classes
+        flip = LabelFlip(source, fraction=1.0)
+        planted = flip.poison_set(case.real_subset(i, "class-power"), case.seed("class-power", i))
+        models = case.models(planted, case.recipe, 2)
+        differences = _differences(case.correct(models), control, labels, classes)
+        found += differences[source].high is not None and differences[source].high < 0
+    interval = clopper_pearson(found, case.config.planted_sets)
+    return Power(
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        defect="every image of one class mislabelled, in a random real subset",
+    )
+
+
+def _spread(correct: np.ndarray, control: np.ndarray, labels: np.ndarray) -> Metric:
+    def gap(outcomes: np.ndarray) -> float:
+        by_class = [outcomes[:, labels == c].mean() for c in np.unique(labels)]
+        return float(max(by_class) - min(by_class))
+
+    return Metric(
+        name="class_spread",
+        value=gap(correct),
+        n=len(labels),
+        better="lower",
+        confidence=None,
+        controls=[ControlValue(name="random real subset", value=gap(control))],
+    )
+
+
+def _metric(name: str, ours: Interval, theirs: Interval) -> Metric:
+    return Metric(
+        name=name,
+        value=ours.value,
+        low=ours.low,
+        high=ours.high,
+        n=ours.n,
+        unit="fraction",
+        better="higher",
+        controls=[ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high)],
+    )
+
+
+def _series(name: str, classes: tuple[str, ...], intervals: list[Interval], role: str) -> Series:
+    return Series.model_validate(
+        {
+            "name": name,
+            "x": list(classes),
+            "y": [i.value for i in intervals],
+            "low": [i.low for i in intervals],
+            "high": [i.high for i in intervals],
+            "role": role,
+        }
+    )
+
+
+def _finding(
+    named: list[int], differences: list[Interval], names: tuple[str, ...], worst: int, ours: list[Interval]
+) -> str:
+    weakest = f'The worst class is "{names[worst]}" at {100 * ours[worst].value:.1f} %'
+    if not named:
+        return f"{weakest}; no class is shown to lie below a random real subset of the same size."
+    listed = ", ".join(f'"{names[c]}" by {-100 * differences[c].value:.0f} points' for c in named)
+    return f"{weakest}; below a random real subset of the same size: {listed}."
+
+
+def _r(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

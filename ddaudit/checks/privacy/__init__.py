@@ -1,0 +1,1 @@
+"""What does the set give away about the people in the original?"""

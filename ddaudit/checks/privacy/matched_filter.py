@@ -1,0 +1,90 @@
+"""Whitened correlation: how alike two images are beyond what all natural images share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from ddaudit.data.covariance import pixel_covariance
+from ddaudit.data.originals import Split
+
+#: Ridge on the pixel covariance, in units of its mean eigenvalue: with 0.1 the filter found 100 of 100
+#: recorded starts of a published MTT set, plain correlation 90 in ZCA space and 20 de-whitened.
+RIDGE = 0.1
+CHUNK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Whitener:
+    """Maps pixels to coordinates in which the train split's pixels are uncorrelated, then to unit length.
+
+    ``mean`` (d,) and ``transform`` (d, d): rows of ``(x - mean) @ transform`` have the inner product of the matched
+    filter, x' (C + ridge I)^-1 y.
+    """
+
+    mean: np.ndarray
+    transform: np.ndarray
+
+    @classmethod
+    def fit(cls, train: Split) -> Whitener:
+        """From the pixel covariance of a train split."""
+        mean, covariance = pixel_covariance(train)
+        ridge = RIDGE * float(np.trace(covariance)) / len(covariance)
+        factor = linalg.cholesky(covariance + ridge * np.eye(len(covariance), dtype=covariance.dtype), lower=True)
+        inverse = linalg.solve_triangular(factor, np.eye(len(factor), dtype=factor.dtype), lower=True)
+        return cls(mean.astype(np.float32), np.ascontiguousarray(inverse.T, dtype=np.float32))
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """float32 (n, d) of unit length, for pixels (n, c, h, w); constant images give zeros."""
+        flat = (pixels.reshape(len(pixels), -1) - self.mean) @ self.transform
+        return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """The best candidates of each query: ``index`` and ``z``, both (m, top), best first.
+
+    ``z`` is the correlation in units of its standard deviation over all candidates of the query.
+    """
+
+    index: np.ndarray
+    z: np.ndarray
+    candidates: int
+
+
+def best_matches(
+    queries: np.ndarray,
+    candidates: Split,
+    whitener: Whitener,
+    top: int = 20,
+    on_chunk: Callable[[int, int], None] = lambda done, of: None,
+) -> Matches:
+    """Correlate whitened queries (m, d) with every image of a split, in chunks.
+
+    Returns
+    -------
+    Matches
+        ``top`` (or as many as there are) candidates of each query.
+    """
+    top = min(top, len(candidates))
+    best_r = np.full((len(queries), top), -np.inf, np.float32)
+    best_i = np.zeros((len(queries), top), np.int64)
+    total, squares = np.zeros(len(queries)), np.zeros(len(queries))
+    for start in range(0, len(candidates), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(candidates)))
+        r = queries @ whitener(candidates.pixels(rows)).T
+        total += r.sum(1)
+        squares += np.square(r, dtype=np.float64).sum(1)
+        r = np.concatenate([best_r, r], axis=1)
+        i = np.concatenate([best_i, np.broadcast_to(rows, (len(queries), len(rows)))], axis=1)
+        keep = np.argpartition(-r, top - 1, axis=1)[:, :top]
+        best_r, best_i = np.take_along_axis(r, keep, 1), np.take_along_axis(i, keep, 1)
+        on_chunk(len(rows) + start, len(candidates))
+    order = np.argsort(-best_r, axis=1, kind="stable")
+    best_r, best_i = np.take_along_axis(best_r, order, 1), np.take_along_axis(best_i, order, 1)
+    mean = total / len(candidates)
+    spread = np.sqrt(np.maximum(squares / len(candidates) - mean**2, 1e-12))
+    return Matches(best_i, (best_r - mean[:, None]) / spread[:, None], len(candidates))

@@ -1,0 +1,79 @@
+"""How a check declares itself."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ddaudit.case import AuditCase
+from ddaudit.results import CheckResult, Pillar, Verdict
+
+#: The modules that hold the checks, in the order in which they run and are reported.
+_MODULES = (
+    "safety.file",
+    "utility.accuracy",
+    "privacy.trace",
+    "privacy.mia",
+    "robustness.attacks",
+    "backdoor.invert",
+    "fairness.class_accuracy",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question asked of S.
+
+    Parameters
+    ----------
+    id : str
+        Stable, such as "DD-PRV-TRACE".
+    threat_model : str
+        Who could exploit the defect, and with what access.
+    needs_original : bool
+        The check does not run without an original, or where S does not fit it.
+    """
+
+    id: str
+    title: str
+    pillar: Pillar
+    threat_model: str
+    needs_original: bool
+    run: Callable[[AuditCase], CheckResult]
+
+    @property
+    def question(self) -> str:
+        """The first sentence of the check's documentation."""
+        return (inspect.getdoc(self.run) or self.title).split("\n")[0]
+
+    def result(self, verdict: Verdict, finding: str, **rest: Any) -> CheckResult:
+        """A result that carries this check's name."""
+        return CheckResult(
+            id=self.id,
+            title=self.title,
+            pillar=self.pillar,
+            threat_model=self.threat_model,
+            verdict=verdict,
+            finding=finding,
+            **rest,
+        )
+
+
+def check(
+    *, id: str, title: str, pillar: Pillar, threat_model: str, needs_original: bool = True
+) -> Callable[[Callable[[AuditCase], CheckResult]], Check]:
+    """Declare a function of an ``AuditCase`` as a check."""
+
+    def declare(run: Callable[[AuditCase], CheckResult]) -> Check:
+        return Check(id, title, pillar, threat_model, needs_original, run)
+
+    return declare
+
+
+def all_checks() -> Sequence[Check]:
+    """Every check, in the order of the report."""
+    modules = [import_module(f"ddaudit.checks.{name}") for name in _MODULES]
+    return [item for module in modules for item in vars(module).values() if isinstance(item, Check)]

@@ -1,0 +1,1 @@
+"""How easily are models trained on the set fooled?"""

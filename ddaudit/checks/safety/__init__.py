@@ -1,0 +1,1 @@
+"""Is the file what it seems, and safe to open?"""

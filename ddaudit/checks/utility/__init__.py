@@ -1,0 +1,1 @@
+"""Does training on the set give what was promised?"""

@@ -1,0 +1,140 @@
+"""DD-UTL-ACCURACY: what a model reaches that trains on the set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.registry import check
+from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import Claim
+from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
+from ddaudit.statistics.comparison import prediction_t, welch_from_summary
+from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
+
+#: A claim is confirmed where the whole interval of (measured - claimed) lies within this many accuracy points.
+CLAIM_MARGIN = 0.02
+
+
+@check(
+    id="DD-UTL-ACCURACY",
+    title="Accuracy of models trained on the set",
+    pillar="utility",
+    threat_model="A publisher who overstates what the set is worth.",
+)
+def accuracy(case: AuditCase) -> CheckResult:
+    """Do models trained on the set reach what its file claims, and more than a random real subset gives?
+
+    Trains ConvNets on S and on random real subsets of the same size by one recipe, counts the last epoch, and
+    compares on the whole held-out split. Intervals speak of new seeds and new test images.
+
+    References
+    ----------
+    Zhao, Mopuri & Bilen, Dataset condensation with gradient matching, ICLR 2021 (the protocol).
+    """
+    correct = case.correct(case.audited_models)
+    control = case.correct(case.control_models)
+    reached = accuracy_over_seeds(correct)
+    baseline = accuracy_over_seeds(control)
+    gain = difference_over_seeds(correct, control)
+    power = _power(control.mean(1))
+    name = case.recipe.architecture
+    metrics = [
+        Metric(
+            name=f"accuracy[{name}]",
+            value=reached.value,
+            low=reached.low,
+            high=reached.high,
+            n=len(correct),
+            unit="fraction",
+            better="higher",
+            controls=[
+                ControlValue(name="random real subset", value=baseline.value, low=baseline.low, high=baseline.high)
+            ],
+        ),
+        Metric(name="gain_over_random", value=gain.value, low=gain.low, high=gain.high, n=len(correct), better="higher"),
+    ]
+    claim = case.distilled.claims.get(name)
+    verdict_on_claim, sentence = _verify(claim, correct.mean(1), published=case.recipe.name.startswith("published"))
+    if claim:
+        metrics.append(Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None))
+    no_better = gain.low is None or gain.low <= 0
+    worse = gain.high is not None and gain.high < 0
+    against = (
+        f"{100 * abs(gain.value):.1f} points {'above' if gain.value >= 0 else 'below'} a random real subset of the same size"
+    )
+    return accuracy.result(
+        judge(material=worse or verdict_on_claim == "overstated", shown=no_better, power=power),
+        f"{name} reaches {_percent(reached)} on held-out images, {against}; {sentence}.",
+        metrics=metrics,
+        power=power,
+        evidence=[
+            Table(
+                name="accuracy_by_model",
+                caption=f"Held-out accuracy of every model. Recipe: {case.recipe.sentence()}.",
+                columns=["trained on", "seed", "accuracy"],
+                rows=[
+                    [m.dataset, i + 1, round(float(c.mean()), 4)]
+                    for models, outcomes in ((case.audited_models, correct), (case.control_models, control))
+                    for i, (m, c) in enumerate(zip(models, outcomes, strict=True))
+                ],
+            )
+        ],
+        assumptions=[
+            Assumption(text="No epoch, learning rate or seed was chosen on the held-out split.", held=True),
+            Assumption(text="The recipe is the one by which the claim was measured.", held=_comparable(case)),
+        ],
+        advice=_advice(verdict_on_claim, no_better),
+        references=["Zhao, Mopuri & Bilen, ICLR 2021", "Cui et al., DC-BENCH, NeurIPS 2022"],
+        trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
+    )
+
+
+def _comparable(case: AuditCase) -> bool | None:
+    return case.recipe.name.startswith("published") if case.distilled.claims else None
+
+
+def _percent(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return f"{100 * interval.value:.1f} %"
+    return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def _verify(claim: Claim | None, accuracies: np.ndarray, *, published: bool) -> tuple[str, str]:
+    """Confirmed, overstated, understated or cannot tell, with its sentence."""
+    if claim is None:
+        return "no claim", "the file claims no accuracy for it"
+    said = f"the file claims {100 * claim.mean:.2f} %"
+    if not published:
+        return "cannot tell", f"{said}, which the fast recipe cannot verify (use --profile standard)"
+    gap = welch_from_summary(accuracies, claim.mean, claim.std or 0.0, claim.n)
+    if gap.low is None or gap.high is None:
+        return "cannot tell", f"{said}, one network cannot verify it"
+    bounds = f"measured minus claimed {100 * gap.value:+.2f} points [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
+    if -CLAIM_MARGIN <= gap.low and gap.high <= CLAIM_MARGIN:
+        return "confirmed", f"{said}: claim confirmed, {bounds}"
+    if gap.high < 0 and gap.value < -CLAIM_MARGIN:
+        return "overstated", f"{said}: claim overstated, {bounds}"
+    if gap.low > 0 and gap.value > CLAIM_MARGIN:
+        return "understated", f"{said}: claim understated, {bounds}"
+    return "cannot tell", f"{said}: cannot tell, {bounds}"
+
+
+def _power(accuracies: np.ndarray) -> Power | None:
+    """Offer each control as if it were S: how often is it told from something better than the other controls?"""
+    if len(accuracies) < 3:
+        return None
+    others = [np.delete(accuracies, i) for i in range(len(accuracies))]
+    found = sum(a <= prediction_t(rest).high for a, rest in zip(accuracies, others, strict=True))
+    interval = clopper_pearson(found, len(accuracies))
+    return Power(
+        value=interval.value, low=interval.low, high=interval.high, defect="a random real subset offered as a distilled set"
+    )
+
+
+def _advice(claim: str, no_better: bool) -> str:
+    if claim == "overstated":
+        return "Ask the publisher for the exact training protocol; the claim does not hold under the published one."
+    if no_better:
+        return "A random real subset of the same size serves as well: check the pixel space, or do without the set."
+    return ""

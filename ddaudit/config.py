@@ -1,0 +1,114 @@
+"""What a run may be told, and the three profiles as values of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ddaudit.errors import AuditError
+
+Level = Literal["never", "fail", "warn"]
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Every setting of a scan; a profile is a value of this class, not a branch in the code.
+
+    Parameters
+    ----------
+    recipe : {"fast", "published"}
+        Protocol of the models that ACCURACY trains; the other checks share them.
+    seeds : int
+        Models trained on S.
+    control_draws : int
+        Random real subsets, one model each.
+    mia_examples : int
+        Members, and as many non-members, that membership inference scores at most.
+    mia_references : int
+        Reference models on each half of the held-out split.
+    attack_examples, attack_models : int
+        Test images attacked, on how many models of S and of the controls each.
+    attack_steps : int
+        PGD iterations.
+    inversion_controls, inversion_planted : int
+        Clean sets for the null of the trigger inversion, and planted ones for its power.
+    inversion_images, inversion_steps : int
+        Held-out images, and Adam steps, of one inversion.
+    inversion_width : int
+        Width of the ConvNets that the inversion uses; narrow ones are as good a witness and several times faster.
+    planted_sets : int
+        Sets with a planted defect by which CLASS measures its power.
+    threads : int
+        CPU threads of a training; part of the recipe.
+    """
+
+    profile: str = "quick"
+    seed: int = 0
+    device: str = "auto"
+    fail_on: Level = "fail"
+    recipe: Literal["fast", "published"] = "fast"
+    seeds: int = 3
+    control_draws: int = 3
+    mia_examples: int = 5000
+    mia_references: int = 2
+    attack_examples: int = 200
+    attack_models: int = 2
+    attack_steps: int = 10
+    inversion_controls: int = 12
+    inversion_planted: int = 4
+    inversion_images: int = 24
+    inversion_steps: int = 100
+    inversion_width: int = 32
+    planted_sets: int = 4
+    threads: int = 2
+    store: Path | None = None
+
+
+PROFILES: dict[str, AuditConfig] = {
+    "quick": AuditConfig(),
+    "standard": AuditConfig(
+        profile="standard",
+        recipe="published",
+        seeds=5,
+        control_draws=5,
+        mia_examples=10_000,
+        mia_references=4,
+        attack_examples=500,
+        attack_models=3,
+        attack_steps=20,
+        inversion_controls=24,
+        inversion_planted=10,
+        inversion_images=48,
+        inversion_steps=150,
+        planted_sets=10,
+    ),
+    "thorough": AuditConfig(
+        profile="thorough",
+        recipe="published",
+        seeds=10,
+        control_draws=10,
+        mia_examples=10_000,
+        mia_references=8,
+        attack_examples=1000,
+        attack_models=5,
+        attack_steps=50,
+        inversion_controls=100,
+        inversion_planted=20,
+        inversion_images=96,
+        inversion_steps=250,
+        inversion_width=64,
+        planted_sets=20,
+    ),
+}
+
+
+def profile(name: str, **changes: object) -> AuditConfig:
+    """The profile of that name with some settings changed.
+
+    >>> profile("quick", seed=7).seed
+    7
+    """
+    if name not in PROFILES:
+        raise AuditError(f"There is no profile {name!r}: choose one of {', '.join(PROFILES)}.")
+    return replace(PROFILES[name], **changes)  # type: ignore[arg-type]

@@ -1,0 +1,62 @@
+"""The only place that knows about devices and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ddaudit.errors import AuditError
+
+NAMES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve(name: str) -> torch.device:
+    """The torch device called ``name``; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    AuditError
+        Where the device is unknown or this machine has none.
+    """
+    if name not in NAMES:
+        raise AuditError(f"There is no device {name!r}: choose one of {', '.join(NAMES)}.")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(n for n in ("cuda", "mps", "cpu") if available[n])
+    if not available[name]:
+        raise AuditError(f"This machine has no {name} device that torch can use: choose --device cpu, or auto.")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> str:
+    """What a report says of the device: its kind and, for a GPU, its name."""
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Run with ``count`` CPU threads: one and two differ in the last bits, so the count belongs to the recipe."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Deterministic kernels, and the former setting afterwards."""
+    before = torch.are_deterministic_algorithms_enabled()
+    cudnn: Any = torch.backends.cudnn
+    benchmark = cudnn.benchmark
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        cudnn.benchmark = benchmark

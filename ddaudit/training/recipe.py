@@ -1,0 +1,85 @@
+"""How a model is trained: every number that the result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+#: Methods whose published evaluation uses differentiable Siamese augmentation for 1000 epochs
+#: (Zhao & Bilen 2021; the others are evaluated without augmentation for 300).
+DSA_METHODS = frozenset({"DSA", "DM", "MTT", "CAFE", "CAMDM", "IDM", "FTD", "TESLA"})
+GREY_DIGITS = frozenset({"mnist", "fashion_mnist"})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training protocol.
+
+    Parameters
+    ----------
+    name : str
+        What a report calls it.
+    architecture : str
+        A name of ``ddaudit.models``; ``options`` go to its builder.
+    epochs : int
+        Passes over the set. The last epoch's model counts: nothing is chosen on the test split.
+    schedule : {"step", "cosine"}
+        "step": the learning rate falls to a tenth once, after epoch ``epochs // 2 + 1``, with a fresh optimizer
+        (momentum starts again), as published. "cosine": down to zero.
+    augmentation : {"none", "dsa", "crop_scale_rotate"}
+    threads : int
+        CPU threads; part of the recipe because sums in another order give another model.
+    """
+
+    name: str
+    architecture: str = "ConvNet"
+    options: dict[str, Any] = field(default_factory=dict, hash=False)
+    epochs: int = 300
+    lr: float = 0.01
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    batch: int = 256
+    schedule: Literal["step", "cosine"] = "step"
+    augmentation: Literal["none", "dsa", "crop_scale_rotate"] = "none"
+    threads: int = 1
+
+    def fingerprint(self) -> str:
+        """sha256 of everything but the name."""
+        settings = asdict(self)
+        del settings["name"]
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+    def sentence(self) -> str:
+        """The recipe in words, for reports."""
+        width = f" of width {self.options['width']}" if "width" in self.options else ""
+        drop = "one tenfold drop half-way" if self.schedule == "step" else "cosine decay"
+        extra = {"none": "no augmentation", "dsa": "DSA", "crop_scale_rotate": "crop, scale or rotate"}[self.augmentation]
+        return (
+            f"{self.architecture}{width}, {self.epochs} epochs, SGD {self.lr:g} with {drop}, "
+            f"momentum {self.momentum:g}, weight decay {self.weight_decay:g}, batch {self.batch}, {extra}, last epoch"
+        )
+
+    def on(self, architecture: str, **options: Any) -> Recipe:
+        """The same protocol for another architecture."""
+        return replace(self, architecture=architecture, options=options)
+
+
+def published(method: str | None, original: str, *, threads: int) -> Recipe:
+    """The protocol by which the field reports accuracies (Zhao et al. 2021), as the method's authors use it."""
+    if original in GREY_DIGITS:
+        return Recipe("published", epochs=300, augmentation="crop_scale_rotate", threads=threads)
+    if (method or "").upper() in DSA_METHODS:
+        return Recipe("published, with DSA", epochs=1000, augmentation="dsa", threads=threads)
+    return Recipe("published", epochs=300, threads=threads)
+
+
+def fast(*, threads: int, pixels: int) -> Recipe:
+    """A third of the published steps with a larger, decaying rate: for comparisons between sets, not with the literature.
+
+    On ``dc_cifar10_ipc10`` it gives 40.5 % where the published protocol gives 42.2 %.
+    """
+    if pixels <= 16 * 16:
+        return Recipe("fast", epochs=150, lr=0.05, schedule="cosine", threads=threads)
+    return Recipe("fast", epochs=100, lr=0.03, schedule="cosine", threads=threads)

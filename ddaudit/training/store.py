@@ -1,0 +1,127 @@
+"""Finished work, kept by content: the same data, recipe, seed and code find the same arrays again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from platformdirs import user_cache_path
+from safetensors import SafetensorError
+from safetensors.numpy import save
+from safetensors import safe_open
+
+Arrays = dict[str, np.ndarray]
+
+#: Packages whose source decides what a stored result is.
+_CODE = ("data", "models", "training", "distillation", "threats", "checks", "controls.py", "case.py")
+
+
+@cache
+def code_version() -> str:
+    """sha256 over torch's version and the source of every module that a stored result depends on."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256(torch.__version__.encode())
+    for part in _CODE:
+        path = package / part
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(package).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def array_fingerprint(*arrays: np.ndarray) -> str:
+    """sha256 over dtype, shape and content."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def default_folder() -> Path:
+    """``DDAUDIT_CACHE_DIR``, else the user's cache folder."""
+    return Path(os.environ.get("DDAUDIT_CACHE_DIR") or user_cache_path("ddaudit")) / "store"
+
+
+class Store:
+    """Content-addressed arrays on disk.
+
+    An entry is written under a temporary name and renamed, and carries a checksum of its arrays; one that is damaged,
+    truncated or not ours is computed again and counted in ``recomputed``.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None keeps nothing between runs (results are still shared within one).
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.made: list[str] = []
+        self.recomputed: list[str] = []
+        self._memory: dict[str, Arrays] = {}
+
+    def remember(self, kind: str, identity: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
+        """The arrays of (kind, identity), computed on first demand.
+
+        ``identity`` must hold, as JSON values, everything that the result depends on besides the code.
+        """
+        text = json.dumps({"kind": kind, "code": code_version(), **identity}, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if key not in self._memory:
+            found = self._read(kind, key)
+            if found is None:
+                found = compute()
+                self.made.append(f"{kind}/{key[:12]}")
+                self._write(kind, key, found)
+            self._memory[key] = found
+        return self._memory[key]
+
+    def _path(self, kind: str, key: str) -> Path | None:
+        return self.folder / kind / f"{key}.safetensors" if self.folder else None
+
+    def _read(self, kind: str, key: str) -> Arrays | None:
+        path = self._path(kind, key)
+        if path is None or not path.is_file():
+            return None
+        try:
+            with safe_open(path, framework="numpy") as entry:
+                arrays = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 (not a mapping)
+                checksum = (entry.metadata() or {}).get("checksum")
+        except (SafetensorError, OSError, ValueError):
+            arrays, checksum = {}, None
+        if checksum != _checksum(arrays):
+            self.recomputed.append(f"{kind}/{key[:12]}")
+            return None
+        return arrays
+
+    def _write(self, kind: str, key: str, arrays: Arrays) -> None:
+        path = self._path(kind, key)
+        if path is None:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(save(contiguous, metadata={"checksum": _checksum(contiguous)}))
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def _checksum(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode())
+        digest.update(array_fingerprint(arrays[name]).encode())
+    return digest.hexdigest()
