@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ddaudit.data.distilled import DistilledSet, HiddenContent, LabelledImages, Provenance
+from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.formats.gathering import Gathering, gather
-from ddaudit.data.formats.layout import image_layout, implied_labels, to_images, to_labels
+from ddaudit.data.formats.hidden import hidden_content
+from ddaudit.data.formats.layout import implied_labels, to_images, to_labels
 from ddaudit.data.formats.names import Stated, stated_in
+from ddaudit.data.formats.packing import packing_of_counts, unpack
 from ddaudit.data.formats.reader import Reader, Reading, Source, Wishes
 from ddaudit.data.formats.registry import all_readers
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.data.quarantine import Limits, Smuggled, quarantine
+from ddaudit.data.quarantine import Limits, quarantine
+from ddaudit.data.quarantine.container import too_large
 from ddaudit.errors import RefusedFileError
 
 
@@ -57,23 +60,18 @@ def open_distilled(
     for reader in all_readers():
         reading = reader.read(source)
         if reading is not None:
-            return _assemble(source, reader, reading, gathering)
+            return _assemble(source, reader, reading, gathering, limits)
     raise RefusedFileError(
         "not-a-dataset", f"{path.name} opens safely but holds {_in_words(source)}, not a distilled set."
     )
 
 
-def _assemble(source: Source, reader: Reader, reading: Reading, gathering: Gathering) -> DistilledSet:
-    name = source.path.name
+def _assemble(source: Source, reader: Reader, reading: Reading, gathering: Gathering, limits: Limits) -> DistilledSet:
     stated = stated_in(gathering.main or source.path)
-    images = to_images(reading.images, name)
-    notes = [*gathering.notes, *reading.notes]
-    if reading.images.dtype != np.float32:
-        notes.append(f"images are stored as {reading.images.dtype}")
-    labels, classes = _labels_and_classes(reading, len(images), stated, source.wishes, name, notes)
+    images, labels, classes, notes = _arrays(source, reading, stated, limits)
     files = source.files
     return DistilledSet(
-        data=LabelledImages(images, labels, classes, PixelSpace.unit(images.shape[1]), "audited file"),
+        data=LabelledImages(images, labels, classes, reading.space or PixelSpace.unit(images.shape[1]), "audited file"),
         claims=dict(reading.claims),
         provenance=Provenance(
             path=str(source.path),
@@ -83,68 +81,50 @@ def _assemble(source: Source, reader: Reader, reading: Reading, gathering: Gathe
             runs=reading.runs,
             run=reading.run,
             method=reading.method or stated.method,
-            original=stated.original,
-            ipc=stated.ipc,
+            original=reading.original or stated.original,
+            ipc=reading.ipc or stated.ipc,
             learning_rate=reading.learning_rate,
-            globals=tuple(sorted({g for file in files.values() for g in file.globals})),
-            notes=tuple(notes) + tuple(note for file in files.values() for note in file.notes),
+            globals=tuple(sorted({found for file in files.values() for found in file.globals})),
+            notes=(*gathering.notes, *reading.notes, *notes, *(note for file in files.values() for note in file.notes)),
         ),
-        hidden=tuple(_hidden(key, item, reading) for key, file in files.items() for item in file.smuggled),
+        hidden=hidden_content(files, reading.images, reading.extras),
+        space_evidence=() if reading.space is None else ("the file declares its pixel space",),
     )
 
 
-def _labels_and_classes(
-    reading: Reading, m: int, stated: Stated, wishes: Wishes, name: str, notes: list[str]
-) -> tuple[np.ndarray, int]:
+def _arrays(
+    source: Source, reading: Reading, stated: Stated, limits: Limits
+) -> tuple[np.ndarray, np.ndarray, int, list[str]]:
+    """Images, labels, number of classes, and what was assumed to get them."""
+    name, wishes, notes = source.path.name, source.wishes, []
+    stored = reading.labels
+    m = len(reading.images) if reading.images.ndim < 5 else reading.images.shape[0] * reading.images.shape[1]
+    factor = wishes.packing or stated.packing or packing_of_counts(m, m if stored is None else len(stored))
+    # Both the change to float32 and the unpacking grow the data in this process, which has no limit of its own.
+    if reading.images.size * 4 * factor**2 > limits.array_bytes:
+        raise too_large(limits)
+    images = to_images(reading.images, name)
+    if reading.images.dtype != np.float32:
+        notes.append(f"images are stored as {reading.images.dtype}")
+
     known = wishes.classes or reading.classes or stated.classes
-    if reading.labels is None:
+    if stored is None:
         classes = known or (m // stated.ipc if stated.ipc and m % stated.ipc == 0 else 10)
         if m % classes:
             raise RefusedFileError(
                 "no-labels", f"{name} holds {m} images without labels, which {classes} classes cannot share equally."
             )
-        notes.append(
-            f"labels are implied: the file holds none, so {m // classes} images in a row were given each class"
-        )
-        return implied_labels(m, classes), classes
-    labels = to_labels(reading.labels, m, name)
-    counted = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
-    return labels, counted if labels.ndim == 2 else max(counted, known or 0)
+        labels = implied_labels(m, classes)
+        notes.append(f"labels are implied: the file holds none, so {m // classes} images in a row got the same class")
+    else:
+        labels = to_labels(stored, m * factor**2 if len(stored) != m else m, name)
+        classes = labels.shape[1] if labels.ndim == 2 else max(int(labels.max()) + 1, known or 0)
 
-
-def _hidden(name: str, item: Smuggled, reading: Reading) -> HiddenContent:
-    images = _as_images(item, reading)
-    where = item.where if item.where != "the tensor" else name
-    what = {
-        "storage": f"the storage behind {where} holds {item.n_bytes:,} bytes more than the tensor shows",
-        "trailing-bytes": f"{item.n_bytes:,} bytes lie {where} in {name}",
-        "archive-gap": f"{item.n_bytes:,} bytes lie between the members of {name}, {where}",
-        "extra-member": f"{name} has a member {where!r} of {item.n_bytes:,} bytes that reading it does not use",
-        "metadata": f"{name} carries text in {where}: {item.text[:200]!r}",
-    }[item.kind]
-    if images is not None:
-        what += (
-            f"; they decode to {len(images)} images, those shown included"
-            if item.kind == "storage"
-            else (f"; they decode to {len(images)} images")
-        )
-    return HiddenContent(item.kind, what, item.n_bytes, images)
-
-
-def _as_images(item: Smuggled, reading: Reading) -> np.ndarray | None:
-    """The hidden bytes in the layout of the set's images, where they have its type and fill whole images."""
-    if item.array is None:
-        return None
-    shape = reading.images.shape[1:] if reading.images.ndim < 5 else reading.images.shape[2:]
-    array = item.array
-    if item.kind != "storage" and array.size % reading.images.dtype.itemsize == 0:
-        array = array.view(reading.images.dtype)
-    size = int(np.prod(shape))
-    if array.dtype != reading.images.dtype or array.size < size or array.size % size:
-        return None
-    laid_out, axes = image_layout((array.size // size, *shape), "hidden data")
-    images = np.ascontiguousarray(array.reshape(laid_out).transpose(axes), dtype=np.float32)
-    return images if np.isfinite(images).all() else None
+    if factor > 1:
+        images = unpack(images, factor)
+        labels = labels if len(labels) == len(images) else np.concatenate([labels] * factor**2)
+        notes.append(f"each of the {m} stored images was decoded into {factor} x {factor}")
+    return images, labels, classes, notes
 
 
 def _sha256(source: Source) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ddaudit.data.distilled import Claim
+from ddaudit.data.formats.claims import claims_of, settings_of
 from ddaudit.data.formats.reader import Reader, Reading, Source, take_run
 
 
@@ -27,30 +27,10 @@ def read(source: Source) -> Reading | None:
         return None
     run = take_run(len(runs), source.wishes)
     claims, notes = claims_of(content.get("accs_all_exps"))
+    notes += settings_of(content)
     if len(runs) > 1:
         notes += (f"the file holds {len(runs)} runs or snapshots of one run; number {run} (from 0) was taken",)
     return Reading(images=runs[run][0], labels=runs[run][1], runs=len(runs), run=run, claims=claims, notes=notes)
-
-
-def claims_of(accuracies: Any) -> tuple[dict[str, Claim], tuple[str, ...]]:
-    """Claims by architecture, as fractions; what cannot be an accuracy is left out and noted."""
-    claims: dict[str, Claim] = {}
-    notes: tuple[str, ...] = ()
-    for architecture, values in accuracies.items() if isinstance(accuracies, dict) else ():
-        try:
-            numbers = np.asarray(values, dtype=np.float64).ravel()
-        except (ValueError, TypeError):
-            continue
-        if numbers.size == 0:
-            continue
-        if numbers.max() > 1:
-            numbers = numbers / 100
-        if not np.isfinite(numbers).all() or numbers.min() < 0 or numbers.max() > 1:
-            notes += (f"the accuracies stored for {str(architecture)[:40]!r} are none and were left out",)
-            continue
-        spread = float(numbers.std()) if numbers.size > 1 else None
-        claims[str(architecture)] = Claim(float(numbers.mean()), spread, int(numbers.size))
-    return claims, notes
 
 
 def _is_pair(item: Any) -> bool:

@@ -74,7 +74,9 @@ def gather(path: Path, limits: Limits) -> Gathering:
     """
     if path.is_dir():
         return _gather_folder(path, limits)
-    kind_of(head_of(path, limits), path.name)
+    kind = kind_of(head_of(path, limits), path.name)
+    if kind in PICTURES:
+        raise RefusedFileError("single-picture", f"{path.name} is one picture; give the folder that holds the set.")
     if class_of(path, path.parent) is not None:
         note = f"{path.name} is one image of a folder; open the folder to audit the set"
         return Gathering(path.parent, (path,), None, (note,))

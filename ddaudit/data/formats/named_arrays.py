@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
+from ddaudit.data.formats.claims import claims_of, settings_of
 from ddaudit.data.formats.reader import Reader, Reading, Source
 
 _IMAGES = ("images", "image", "imgs", "img", "x", "x_syn", "image_syn", "images_syn", "syn_images", "x_train", "data")
@@ -32,7 +34,7 @@ def read(source: Source) -> Reading | None:
         return None
     lower = {str(key).lower(): key for key in content}
     images = _take(content, lower, _IMAGES)
-    if images is None:
+    if not isinstance(images, np.ndarray):
         return None
     labels = _take(content, lower, _LABELS)
     rate = _take(content, lower, _RATES)
@@ -40,7 +42,16 @@ def read(source: Source) -> Reading | None:
     extras = {
         str(key): value for key, value in content.items() if isinstance(value, np.ndarray) and id(value) not in used
     }
-    return Reading(images, labels, learning_rate=learning_rate(rate), extras=extras)
+    accuracies = {key: value for key, value in content.items() if re.search(r"acc(?:$|_|urac)", str(key).lower())}
+    claims, notes = claims_of(accuracies)
+    return Reading(
+        images,
+        labels if isinstance(labels, np.ndarray) else None,
+        claims=claims,
+        learning_rate=learning_rate(rate),
+        notes=notes + settings_of(content),
+        extras=extras,
+    )
 
 
 def learning_rate(value: Any) -> float | None:

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Original datasets by the names that files carry, with their number of classes.
-ORIGINALS = {
+#: Original datasets by the names that files carry, with their number of classes where it is sure.
+ORIGINALS: dict[str, int | None] = {
     "cifar100": 100,
     "cifar10": 10,
     "fashionmnist": 10,
@@ -27,9 +27,8 @@ ORIGINALS = {
     "tinyimagenet": 200,
     "imagenette": 10,
     "imagewoof": 10,
-    "imagenet": 1000,
+    "imagenet": None,  # most often ten of its classes
     "stl10": 10,
-    "celeba": 2,
 }
 
 #: Distillation methods by the words that names carry; the first match wins.

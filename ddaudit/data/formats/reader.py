@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ddaudit.data.distilled import Claim
+from ddaudit.data.formats.gathering import role_of
+from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.data.quarantine import Content, Quarantined
+from ddaudit.errors import RefusedFileError
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,6 @@ class Source:
 
     def beside(self, role: str) -> tuple[str, Content] | None:
         """Name and content of the neighbouring file with that role ("labels" or "learning rate"), if there is one."""
-        from ddaudit.data.formats.gathering import role_of
-
         for name, file in self.files.items():
             if name != self.main and role_of(name) == role:
                 return name, file.content
@@ -82,8 +83,8 @@ class Reading:
         Classes (m,) of any numeric type, or soft labels (m, k). None: implied by the order.
     runs, run : int
         How many runs or snapshots the file holds, and the one taken.
-    packing : int
-        Each image is packing x packing smaller ones, to be decoded.
+    space : PixelSpace, optional
+        The space of the images, where the file itself declares it.
     extras : mapping of str to array
         Arrays of the file that belong to none of the above.
     """
@@ -95,8 +96,10 @@ class Reading:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     learning_rate: float | None = None
     classes: int | None = None
-    packing: int = 1
     method: str | None = None
+    original: str | None = None
+    ipc: int | None = None
+    space: PixelSpace | None = None
     notes: tuple[str, ...] = ()
     extras: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -128,8 +131,6 @@ def take_run(runs: int, wishes: Wishes) -> int:
     RefusedFileError
         Reason "no-such-run".
     """
-    from ddaudit.errors import RefusedFileError
-
     run = runs - 1 if wishes.run is None else wishes.run
     if not -runs <= run < runs:
         raise RefusedFileError("no-such-run", f"Run {run} was asked for, but the file holds {runs}: 0 to {runs - 1}.")

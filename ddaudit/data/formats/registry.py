@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from ddaudit.data.formats import class_folder, condensation, image_array, named_arrays
+from ddaudit.data.formats import (
+    array_pair,
+    class_folder,
+    condensation,
+    image_array,
+    named_arrays,
+    native,
+    training_steps,
+)
 from ddaudit.data.formats.reader import Reader
 
 ENTRY_POINTS = "ddaudit.formats"
 
-_OWN = (condensation.READER, class_folder.READER, named_arrays.READER, image_array.READER)
+_OWN = (
+    native.READER,
+    condensation.READER,
+    training_steps.READER,
+    array_pair.READER,
+    class_folder.READER,
+    named_arrays.READER,
+    image_array.READER,
+)
 
 
 def all_readers() -> tuple[Reader, ...]:
