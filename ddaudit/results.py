@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SCHEMA_VERSION = "1.0"
 
@@ -93,6 +94,18 @@ class Series(Model):
     low: list[float | None] | None = None
     high: list[float | None] | None = None
     role: Literal["subject", "control", "reference"] = "subject"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _points_have_a_place(cls, given: Any) -> Any:
+        """Points whose x is not finite cannot be drawn, nor written as JSON and read back: they are left out."""
+        if not isinstance(given, dict) or not isinstance(given.get("x"), (list, tuple)):
+            return given
+        columns = {name: given[name] for name in ("x", "y", "low", "high") if given.get(name) is not None}
+        if len({len(column) for column in columns.values()}) > 1:
+            raise ValueError(f"the columns of a series differ in length: { {n: len(c) for n, c in columns.items()} }")
+        kept = [i for i, x in enumerate(given["x"]) if not isinstance(x, float) or math.isfinite(x)]
+        return given | {name: [column[i] for i in kept] for name, column in columns.items()}
 
 
 class Figure(Model):
@@ -204,6 +217,14 @@ class Subject(Model):
     pixel_space: str | None = None
     claims: dict[str, float] = {}
     notes: list[str] = []
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _claims_are_numbers(cls, claims: Any) -> Any:
+        """A file that claims an accuracy of NaN claims nothing."""
+        if not isinstance(claims, dict):
+            return claims
+        return {name: claim for name, claim in claims.items() if not isinstance(claim, float) or math.isfinite(claim)}
 
 
 class OriginalInfo(Model):

@@ -31,6 +31,10 @@ FORMATS: dict[str, Format] = {
     "html": Format("report.html", "ddaudit.reporting.html_report:render"),
     "markdown": Format("report.md", "ddaudit.reporting.markdown:render_long"),
     "markdown-short": Format("summary.md", "ddaudit.reporting.markdown:render_short"),
+    "card": Format("dataset-card.md", "ddaudit.reporting.markdown:render_card"),
+    "sarif": Format("report.sarif", "ddaudit.reporting.sarif:render"),
+    "junit": Format("report.junit.xml", "ddaudit.reporting.junit:render"),
+    "intoto": Format("report.intoto.json", "ddaudit.reporting.intoto:render"),
 }
 
 

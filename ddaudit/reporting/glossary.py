@@ -20,7 +20,7 @@ PILLARS: dict[Pillar, str] = {
     "safety": "Is the file safe to open, and is it what it seems?",
     "utility": "Do models trained on it reach what they should?",
     "privacy": "Does it give away examples of the original?",
-    "robustness": "Do models trained on it break more easily than others?",
+    "robustness": "Do its models break more easily than others?",
     "backdoor": "Does it teach models a hidden trigger?",
     "fairness": "Does it treat some classes or groups worse?",
 }
@@ -132,7 +132,7 @@ def metric_words(name: str) -> MetricWords:
     kind, at, condition = base.partition("@")
     words = METRICS.get(base) or METRICS.get(kind)
     if words is None:
-        return MetricWords(base.replace("_", " "), "")
+        return MetricWords(base.replace("_", " ").capitalize(), "")
     if at and base not in METRICS:
         return MetricWords(f"{words.title} at {condition.replace('=', ' ').upper()}", words.meaning, words.percent)
     return words

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from ddaudit.reporting import plots, ranges, wording
 from ddaudit.reporting.glossary import PILLARS, TERMS, VERDICTS, split_at_terms, terms_in
 from ddaudit.reporting.pages import html_pages
-from ddaudit.reporting.untrusted import visible
+from ddaudit.reporting.untrusted import brief, for_html
 from ddaudit.results import CheckResult, Figure, Image, Scorecard, Table
 
 #: Bytes of pictures in one page, as base64; the rest is named and stays in the JSON report. Keeps the page under 5 MB.
@@ -24,6 +24,8 @@ PICTURE_BUDGET = 2_500_000
 MOST_ROWS = 1_000
 #: Pictures of one check that are seen at once; the others unfold.
 _PICTURES_AT_ONCE = 12
+#: A group of metrics with more rows than this unfolds.
+_METRIC_ROWS_AT_ONCE = 24
 
 
 def render(scorecard: Scorecard) -> str:
@@ -39,12 +41,14 @@ def render(scorecard: Scorecard) -> str:
         script=script,
         policy=_content_policy(style, script),
         wording=wording,
+        brief=brief,
         pillar_questions=PILLARS,
         verdict_meanings=VERDICTS,
         plot_width=ranges.WIDTH,
         glossary={term: TERMS[term] for term in sorted(terms_in(_sentences(scorecard)), key=str.lower)},
         reference_link=_reference_link,
         most_rows=MOST_ROWS,
+        most_metric_rows=_METRIC_ROWS_AT_ONCE,
         most_points=plots.MOST_POINTS,
     )
 
@@ -129,7 +133,7 @@ class _Explained:
         self.seen: set[str] = set()
 
     def __call__(self, text: str) -> Markup:
-        return Markup("").join(self._marked(visible(text)))
+        return Markup("").join(self._marked(str(for_html(text))))
 
     def _marked(self, text: str) -> Iterator[Markup]:
         for piece, term in split_at_terms(text):

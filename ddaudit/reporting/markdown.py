@@ -27,6 +27,11 @@ def render_short(scorecard: Scorecard) -> str:
     return _render("summary.md.jinja", scorecard)
 
 
+def render_card(scorecard: Scorecard) -> str:
+    """A section for the dataset's card, to be published with it."""
+    return _render("card.md.jinja", scorecard)
+
+
 def _render(template: str, scorecard: Scorecard, **more: object) -> str:
     page = markdown_pages().get_template(template)
     return page.render(

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, ScalarFormatter
 
-from ddaudit.reporting.untrusted import visible
+from ddaudit.reporting.untrusted import brief, visible
 from ddaudit.reporting.wording import number
 from ddaudit.results import Figure, Series
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 MOST_POINTS = 600
 
 _LONGEST_LABEL = 24
-_WIDTH = 5.4  # inches, 72 units of the drawing each
-_HEIGHT = 2.9
+_WIDTH = 4.8  # inches, 72 units of the drawing each
+_HEIGHT = 2.7
 
 _SUBJECTS, _CONTROLS = 5, 3
 #: CSS class by placeholder colour. "ink" is text, "rule" the grid and the axes.
@@ -46,8 +46,8 @@ _SETTINGS: Any = {
     "svg.hashsalt": "ddaudit",
     "text.parse_math": False,  # a class may be called "$x"
     "font.family": "DejaVu Sans",  # ships with matplotlib, so the layout is the same everywhere
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
+    "font.size": 10,
+    "axes.labelsize": 10,
     "axes.unicode_minus": True,
     "path.simplify": True,
 }
@@ -148,7 +148,7 @@ def _frame(axes: Axes, figure: Figure, categories: list[str], sideways: bool) ->
     value_axis, name_axis = (axes.xaxis, axes.yaxis) if sideways else (axes.yaxis, axes.xaxis)
     value_axis.grid(visible=True, color=_PLACEHOLDER["rule"], linewidth=0.6)
     axes.set_axisbelow(True)
-    x_label, y_label = visible(figure.x_label, 80), visible(figure.y_label, 80)
+    x_label, y_label = brief(figure.x_label, 48), brief(figure.y_label, 36)
     axes.set_xlabel(y_label if sideways else x_label, color=_PLACEHOLDER["ink"])
     axes.set_ylabel(x_label if sideways else y_label, color=_PLACEHOLDER["ink"])
     _scale(axes, "x" if sideways else "y", figure.y_scale, [v for s in figure.series for v in s.y])
@@ -157,7 +157,7 @@ def _frame(axes: Axes, figure: Figure, categories: list[str], sideways: bool) ->
         return
     every = math.ceil(len(categories) / 60)
     name_axis.set_ticks(
-        range(0, len(categories), every), [visible(c, _LONGEST_LABEL) or " " for c in categories[::every]]
+        range(0, len(categories), every), [brief(c, _LONGEST_LABEL) or " " for c in categories[::every]]
     )
     if sideways:
         axes.invert_yaxis()

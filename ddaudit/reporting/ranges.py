@@ -14,7 +14,7 @@ from ddaudit.results import ControlValue, Metric
 
 #: Units of a plot from left to right; the margins keep markers at the ends whole.
 WIDTH = 240.0
-_MARGIN = 6.0
+_MARGIN = 12.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class Group:
     """Metrics of one kind, drawn on one axis."""
 
     kind: str
+    object: str
+    """What the metric speaks of, such as an architecture, where the group has only one."""
     words: MetricWords
+    metrics: int
     better: str
     confidence: str
     rows: list[Row]
@@ -65,13 +68,16 @@ def _group(kind: str, metrics: list[Metric]) -> Group:
     axis = _Axis([*metrics, *(control for metric in metrics for control in metric.controls)])
     rows = []
     for metric in metrics:
-        rows.append(_row(metric_parts(metric.name)[1] or "this set", metric, metric, axis, None))
+        name = metric_parts(metric.name)[1] if len(metrics) > 1 else ""
+        rows.append(_row(name or "this set", metric, metric, axis, None))
         beside = axis.at(metric.value)
         rows += [_row(control.name, control, metric, axis, beside) for control in metric.controls]
     first = metrics[0]
     levels = {metric.confidence for metric in metrics if metric.low is not None and metric.confidence}
     return Group(
         kind=kind,
+        object=metric_parts(first.name)[1] if len(metrics) == 1 else "",
+        metrics=len(metrics),
         words=metric_words(first.name),
         better={"higher": "higher is better", "lower": "lower is better", "": ""}[first.better],
         confidence=" and ".join(percent(level) for level in sorted(levels)),
@@ -106,8 +112,8 @@ class _Axis:
             return
         steps = [float(step) for step in MaxNLocator(4).tick_values(min(values), max(values))]
         self.start, self.end = steps[0], steps[-1]
-        shown = steps if len(steps) <= 4 else [steps[0], steps[len(steps) // 2], steps[-1]]
-        self.ticks = [(value, self._place(value)) for value in shown]
+        # Even steps, of which as many are labelled as there is room for.
+        self.ticks = [(value, self._place(value)) for value in steps[:: math.ceil(len(steps) / 4)]]
 
     def at(self, value: float | None) -> float | None:
         """Where the value lies, in units of the plot."""

@@ -59,15 +59,29 @@ def visible(text: str, longest: int = LONGEST) -> str:
     return "".join(shown)
 
 
+def brief(text: str, longest: int) -> str:
+    """The beginning of a text, made visible, for places with little room.
+
+    >>> brief("a very long name", 8)
+    'a very …'
+    """
+    shown = visible(text, longest + 1)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
 def _is_noncharacter(character: str) -> bool:
     # U+FFFE, U+FFFF and their likes in other planes: no XML document may contain them.
     return ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF
 
 
 def for_html(value: object) -> object:
-    """What a page template does to every value before the usual escaping: strings become visible."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """What a page does to every value before the usual escaping: strings become visible, "42 %" stays on one line."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _LOOSE_PERCENT.sub("\u00a0%", visible(value))
 
+
+_LOOSE_PERCENT = re.compile(r"(?<=\d) %")
 
 _MARKDOWN_SPECIAL = re.compile(r"[\\`*_{}\[\]<>|~^]")
 # What makes a list item, a heading or a rule of the line that it begins.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
+from ddaudit.reporting.untrusted import brief
 from ddaudit.results import (
     SEVERITY,
     Assumption,
@@ -77,18 +77,26 @@ def percent(value: float | None) -> str:
 
 def quantity(value: float | None, metric: Metric) -> str:
     """The value in the metric's own manner: per cent for rates, else the number with its unit."""
-    if metric_words(metric.name).percent and not metric.unit:
-        return percent(value)
-    shown = number(value)
-    return f"{shown} {metric.unit}" if metric.unit and shown != NOT_MEASURED else shown
+    figures, unit = _figures_and_unit(value, metric)
+    return figures + unit
 
 
 def interval(bounds: Metric | ControlValue, metric: Metric) -> str:
     """The interval of a metric or of one of its controls, or an empty text where there is none."""
     if bounds.low is None and bounds.high is None:
         return ""
-    low, high = quantity(bounds.low, metric), quantity(bounds.high, metric)
-    return f"{low.removesuffix(' %') if high.endswith(' %') else low} to {high}"
+    low, unit = _figures_and_unit(bounds.low, metric)
+    high, unit = _figures_and_unit(bounds.high, metric)
+    return f"{low} to {high}{unit}"
+
+
+def _figures_and_unit(value: float | None, metric: Metric) -> tuple[str, str]:
+    if value is None or not math.isfinite(value):
+        return NOT_MEASURED, ""
+    if metric_words(metric.name).percent and not metric.unit:
+        return percent(value).removesuffix(" %"), " %"
+    unit = brief(metric.unit, 16)
+    return number(value), unit if not unit or unit.startswith("/") else f" {unit}"
 
 
 def power_number(power: Power | None) -> str:
@@ -134,10 +142,14 @@ def deciding_check(scorecard: Scorecard, pillar: Pillar) -> CheckResult | None:
 def evidence_list(check: CheckResult) -> str:
     """What a check has to show, counted: "2 metrics, 1 figure"."""
     kinds = [item.kind for item in check.evidence]
-    counts = {"metric": len(check.metrics), **{k: kinds.count(k) for k in ("figure", "image", "table")}}
-    counts["assumption"] = len(check.assumptions)
-    names = {"image": "picture"}
-    return ", ".join(f"{n} {names.get(k, k)}{'s' if n > 1 else ''}" for k, n in counts.items() if n)
+    counts = {
+        "metric": len(check.metrics),
+        "figure": kinds.count("figure"),
+        "picture": kinds.count("image"),
+        "table": kinds.count("table"),
+        "assumption": len(check.assumptions),
+    }
+    return ", ".join(_counted(n, noun) for noun, n in counts.items() if n)
 
 
 @dataclass(frozen=True)
@@ -157,28 +169,23 @@ def next_steps(scorecard: Scorecard) -> list[Step]:
     return list(steps.values())
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """One row of the threat-coverage matrix."""
-
-    id: str
-    title: str
-    pillar: str
-    verdict: Verdict
-    threat_model: str
-    looked_for: str
-    power: Power | None
-    reason: str = ""
+def looked_for(check: CheckResult) -> str:
+    """The defect that a check plants to know its power, else the question it asks."""
+    return check.power.defect if check.power else check.title
 
 
-def coverage(scorecard: Scorecard) -> Iterator[Coverage]:
-    """What was looked for, by whom it could be done and with which power; then what was not looked for, and why."""
-    for check in scorecard.checks:
-        looked_for = check.power.defect if check.power else check.title
-        yield Coverage(check.id, check.title, check.pillar, check.verdict, check.threat_model, looked_for, check.power)
-    for left_out in scorecard.not_run:
-        title = left_out.title or left_out.id
-        yield Coverage(left_out.id, title, left_out.pillar, "not-run", "", title, None, left_out.reason)
+def tally(scorecard: Scorecard, pillar: Pillar) -> str:
+    """How the checks of a pillar came out, "3 checks: 1 fail, 2 pass"; empty where one check says it all."""
+    verdicts = [check.verdict for check in scorecard.checks if check.pillar == pillar]
+    verdicts += ["not-run" for left_out in scorecard.not_run if left_out.pillar == pillar]
+    if len(verdicts) < 2:
+        return ""
+    counts = [(verdicts.count(verdict), VERDICT_WORDS[verdict].lower()) for verdict in SEVERITY]
+    return f"{_counted(len(verdicts), 'check')}: " + ", ".join(f"{n} {word}" for n, word in counts if n)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def overall_sentence(scorecard: Scorecard) -> str:
