@@ -200,7 +200,7 @@ def _gamut(data: LabelledImages) -> Finding:
         if share
         else f"Every pixel value, read as {data.space.name!r}, can be displayed."
     )
-    # Optimised images leave the range as a rule (DC 11 %, MTT 15 %, DM at ipc 1 60 %), so this is a measurement and no verdict.
+    # No verdict: optimised images leave the range as a rule (published DC 11 %, MTT 15 %, DM at ipc 1 60 %).
     return Finding("gamut", "pass", words, share)
 
 

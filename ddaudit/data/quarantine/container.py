@@ -73,16 +73,10 @@ def flatten(content: Content, limits: Limits) -> tuple[Any, dict[str, np.ndarray
 
     def visit(node: Content, depth: int) -> Any:
         if depth > limits.depth:
-            raise RefusedFileError(
-                "too-deep", f"The file nests lists or dictionaries more than {limits.depth} deep.", hostile=True
-            )
+            raise too_deep(limits)
         budget[0] -= 1
         if budget[0] < 0:
-            raise RefusedFileError(
-                "too-many-items",
-                f"The file unfolds to more than {limits.items:,} items, as files made to exhaust memory do.",
-                hostile=True,
-            )
+            raise too_many_items(limits)
         if node is None or isinstance(node, (bool, int, float, str)):
             return node
         if isinstance(node, np.generic):
@@ -141,5 +135,21 @@ def too_large(limits: Limits) -> RefusedFileError:
         "too-large",
         f"The file unfolds to more than {limits.array_bytes / 2**20:,.0f} MiB of arrays; "
         "raise the limit if you know it to be this large.",
+        hostile=True,
+    )
+
+
+def too_deep(limits: Limits) -> RefusedFileError:
+    """The refusal of a container nested beyond the limit."""
+    return RefusedFileError(
+        "too-deep", f"The file nests lists or dictionaries more than {limits.depth} deep.", hostile=True
+    )
+
+
+def too_many_items(limits: Limits) -> RefusedFileError:
+    """The refusal of a container that shows more items than the limit."""
+    return RefusedFileError(
+        "too-many-items",
+        f"The file unfolds to more than {limits.items:,} items, as files made to exhaust memory do.",
         hostile=True,
     )

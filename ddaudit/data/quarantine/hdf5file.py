@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ddaudit.data.quarantine.archive import BOMB_BYTES, BOMB_RATIO
-from ddaudit.data.quarantine.container import Opened, plain_array, too_large
+from ddaudit.data.quarantine.container import Opened, plain_array, too_deep, too_large, too_many_items
 from ddaudit.data.quarantine.limits import Limits
 from ddaudit.errors import RefusedFileError
 
@@ -42,12 +42,12 @@ def _group(group: Any, name: str, limits: Limits, depth: int, budget: list[int])
     import h5py
 
     if depth > limits.depth:
-        raise RefusedFileError("too-deep", f"{name} nests groups more than {limits.depth} deep.", hostile=True)
+        raise too_deep(limits)
     content: dict[str, Any] = {}
     for key in group:
         budget[0] -= 1
         if budget[0] < 0:
-            raise RefusedFileError("too-many-items", f"{name} has more than {limits.items:,} members.", hostile=True)
+            raise too_many_items(limits)
         link = group.get(key, getlink=True)
         if not isinstance(link, h5py.HardLink):
             target = getattr(link, "filename", None) or getattr(link, "path", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickletools
 import stat
 from pathlib import Path
 
@@ -76,8 +77,7 @@ def kind_of(head: bytes, name: str) -> str:
             return kind
     if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         return "safetensors"
-    if head[:1] in (b"(", b"]", b"}", b"c", b"\x8c", b"X") and (b"." in head or len(head) == HEAD_BYTES):
-        # Protocols 0 and 1 have no signature; a text that begins so is told apart by the pickle scan.
+    if _is_unsigned_pickle(head):
         return "pickle"
     if _is_text(head):
         first = head.decode("utf-8", "replace").strip().splitlines()[0][:60]
@@ -102,6 +102,20 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
 )
+
+
+def _is_unsigned_pickle(head: bytes) -> bool:
+    """Protocols 0 and 1 have no signature, and a list of words begins like one: all instructions must make sense."""
+    at = 0
+    try:
+        for opcode, _, position in pickletools.genops(head):
+            at = position or 0
+            if opcode.name == "STOP":
+                return at > 0
+    except Exception:  # whatever a malformed stream leads pickletools to
+        # The head may end within an instruction.
+        return len(head) == HEAD_BYTES and at > HEAD_BYTES - 128
+    return False
 
 
 def _is_text(head: bytes) -> bool:

@@ -78,6 +78,13 @@ class Global:
 
 
 @dataclass(frozen=True)
+class Called:
+    """What a call of ``function`` returned."""
+
+    function: Global
+
+
+@dataclass(frozen=True)
 class StorageReference:
     """The storage ``key`` that a tensor is a view of, with the bytes that the pickle says it has."""
 
@@ -99,34 +106,45 @@ _OPAQUE = object()
 _MARK = object()
 
 
-def scan_pickle(stream: BytesIO, limits: Limits) -> PickleScan:
+def scan_pickle(stream: BytesIO, name: str, limits: Limits) -> PickleScan:
     """Read one pickle off the stream, which is left behind its last instruction.
+
+    Parameters
+    ----------
+    stream : BytesIO
+        At the first instruction.
+    name : str
+        What a refusal calls the file.
 
     Raises
     ------
     RefusedFileError
-        Reason "malformed-pickle", "pickle-too-long", "obfuscated-global" or "odd-codec". Globals are collected, not
-        judged.
+        As ``judge_globals`` does, also where the pickle breaks off after its code would have run; and with the reasons
+        "obfuscated-global", "odd-codec", "pickle-too-long" and "malformed-pickle".
     """
     scan = PickleScan()
     stack: list[Any] = []
     memo: dict[int, Any] = {}
+    broken = None
     try:
         for opcode, argument, _ in pickletools.genops(stream):
             scan.instructions += 1
             if scan.instructions > limits.instructions:
                 raise RefusedFileError(
                     "pickle-too-long",
-                    f"The file's pickle has more than {limits.instructions:,} instructions; datasets have thousands.",
+                    f"The pickle in {name} has over {limits.instructions:,} instructions; datasets have thousands.",
                     hostile=True,
                 )
             _step(opcode, argument, stack, memo, scan)
-    except RefusedFileError:
-        raise
+    except RefusedFileError as refusal:
+        broken = refusal
     except Exception as error:  # pickletools, the stack and the memo raise whatever a malformed stream leads them to
-        raise RefusedFileError(
-            "malformed-pickle", f"The file's pickle is malformed or cut short ({type(error).__name__}: {error})."
-        ) from None
+        broken = RefusedFileError(
+            "malformed-pickle", f"The pickle in {name} is malformed or cut short ({type(error).__name__}: {error})."
+        )
+    judge_globals(scan.globals, name)
+    if broken is not None:
+        raise broken
     return scan
 
 
@@ -183,7 +201,10 @@ def _step(
     elif name == "REDUCE":
         arguments, function = stack.pop(), stack.pop()
         _check_call(function, arguments)
-        stack.append(_OPAQUE)
+        stack.append(Called(function) if isinstance(function, Global) else _OPAQUE)
+    elif name == "BUILD":
+        state = stack.pop()
+        _check_state(stack[-1], state)
     elif name == "BINPERSID":
         reference = _storage_reference(stack.pop())
         known = scan.storages.setdefault(reference.key, reference)
@@ -234,6 +255,16 @@ def _check_call(function: Any, arguments: Any) -> None:
         if codec not in ("latin1", "latin-1"):
             raise RefusedFileError(
                 "odd-codec", f"The file's pickle runs the codec {codec!r}; plain data needs latin1 only.", hostile=True
+            )
+
+
+def _check_state(built: Any, state: Any) -> None:
+    """A numpy type that is given fields or a subtype after it was named is another type."""
+    if isinstance(built, Called) and str(built.function) == "numpy.dtype":
+        plain = isinstance(state, tuple) and len(state) >= 5 and state[2:5] == (None, None, None)
+        if not plain:
+            raise RefusedFileError(
+                "odd-numpy-type", "The file's pickle changes a numpy type after naming it.", hostile=True
             )
 
 

@@ -73,7 +73,7 @@ def _ask(paths: Sequence[Path], limits: Limits, folder: Path) -> dict[str, Any]:
             [sys.executable, "-I", "-c", _START, str(_PACKAGE_HOME)],
             input=job.encode(),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             cwd=folder,
             env={},
             timeout=limits.wall_seconds,

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ddaudit.data.quarantine.archive import Archive
-from ddaudit.data.quarantine.container import Opened, Smuggled, too_large
+from ddaudit.data.quarantine.container import Opened, Smuggled, too_deep, too_large, too_many_items
 from ddaudit.data.quarantine.limits import Limits
 from ddaudit.data.quarantine.magic import LEGACY_TORCH_MAGIC
-from ddaudit.data.quarantine.pickles import PickleScan, judge_globals, scan_pickle
+from ddaudit.data.quarantine.pickles import scan_pickle
 from ddaudit.errors import RefusedFileError
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def scan_zip(path: Path, archive: Archive, limits: Limits) -> Scanned:
             hostile=True,
         )
     members = {name.removeprefix(f"{root}/"): data for name, data in archive.members.items()}
-    scan = scan_pickle(io.BytesIO(members["data.pkl"]), limits)
-    judge_globals(scan.globals, path.name)
+    scan = scan_pickle(io.BytesIO(members["data.pkl"]), path.name, limits)
     smuggled = list(archive.smuggled)
     for name, data in members.items():
         storage = _STORAGE.fullmatch(name)
@@ -109,21 +108,15 @@ def scan_pickle_file(path: Path, limits: Limits) -> Scanned:
     """
     raw = path.read_bytes()
     stream = io.BytesIO(raw)
-    magic = scan_pickle(stream, limits)
-    judge_globals(magic.globals, path.name)
-    if magic.constant != LEGACY_TORCH_MAGIC:
+    if scan_pickle(stream, path.name, limits).constant != LEGACY_TORCH_MAGIC:
+        while stream.tell() < len(raw):  # code may wait in a second pickle
+            scan_pickle(stream, path.name, limits)
         raise RefusedFileError(
             "bare-pickle",
             f"{path.name} is a bare Python pickle. ddaudit opens torch files and arrays; save the data with "
-            "torch.save, "
-            "numpy.savez or safetensors.",
+            "torch.save, numpy.savez or safetensors.",
         )
-    content = PickleScan()
-    for part in ("protocol", "system", "content", "keys"):
-        scan = scan_pickle(stream, limits)
-        judge_globals(scan.globals, path.name)
-        if part == "content":
-            content = scan
+    _protocol, _system, content, _keys = (scan_pickle(stream, path.name, limits) for _ in range(4))
     # Each storage is its number of elements in eight bytes, then the elements.
     expected = sum(8 + reference.n_bytes for reference in content.storages.values())
     held = len(raw) - stream.tell()
@@ -185,7 +178,7 @@ def load(scanned: Scanned, limits: Limits) -> Opened:
             "malformed-tensor", f"torch refuses {path.name}: {type(error).__name__}: {first}"
         ) from None
     storages: dict[int, list[tuple[str, torch.Tensor]]] = defaultdict(list)
-    content = _to_arrays(loaded, "", storages, limits.depth)
+    content = _to_arrays(loaded, "", storages)
     return Opened(content, tuple(sorted(scanned.globals)), [*scanned.smuggled, *_behind_the_views(storages)])
 
 
@@ -205,7 +198,7 @@ def _dtype(code: str, align: bool = False, copy: bool = False) -> np.dtype:
             f"The file holds a numpy array of type {str(code)[:40]!r}, which is not numeric data.",
             hostile="O" in str(code),
         )
-    return np.dtype(code)
+    return np.dtype(code, copy=True)
 
 
 def _scalar(dtype: np.dtype, data: bytes) -> Any:
@@ -218,23 +211,43 @@ def _empty_array(cls: type, shape: tuple[int, ...], kind: bytes) -> np.ndarray:
     return np.empty(0, np.uint8)
 
 
-def _tensors(node: Any, depth: int) -> list[Any]:
-    """Every tensor of a container, in order, as often as it is shown."""
+def _tensors(node: Any, limits: Limits) -> list[Any]:
+    """Every tensor of a container, in order, as often as it is shown.
+
+    Raises
+    ------
+    RefusedFileError
+        Where the container is too deep or shows too many items; one list shown ten times in one shown ten times, nine
+        levels deep, is a billion.
+    """
     import torch
 
-    found, waiting = [], [(node, 0)]
-    while waiting:
-        item, level = waiting.pop()
+    found: list[Any] = []
+    items = 0
+
+    def visit(item: Any, depth: int) -> None:
+        nonlocal items
+        items += 1
+        if items > limits.items:
+            raise too_many_items(limits)
+        if depth > limits.depth:
+            raise too_deep(limits)
         if isinstance(item, torch.Tensor):
             found.append(item)
-        elif isinstance(item, (list, tuple, dict)) and level <= depth and len(waiting) < 1_000_000:
-            waiting.extend((child, level + 1) for child in (item.values() if isinstance(item, dict) else item))
+        elif isinstance(item, (list, tuple, set)):
+            for child in item:
+                visit(child, depth + 1)
+        elif isinstance(item, dict):
+            for child in item.values():
+                visit(child, depth + 1)
+
+    visit(node, 0)
     return found
 
 
 def _check_shapes(shapes: Any, path: Path, limits: Limits) -> None:
     total = 0
-    for tensor in _tensors(shapes, limits.depth):
+    for tensor in _tensors(shapes, limits):
         shown = tensor.numel() * tensor.element_size()
         stored = tensor.untyped_storage().nbytes()
         if shown > SMALL_VIEW_BYTES and shown > MOST_REPEATS * stored:
@@ -249,7 +262,7 @@ def _check_shapes(shapes: Any, path: Path, limits: Limits) -> None:
             raise too_large(limits)
 
 
-def _to_arrays(node: Any, where: str, storages: dict[int, list[tuple[str, Any]]], depth: int) -> Any:
+def _to_arrays(node: Any, where: str, storages: dict[int, list[tuple[str, Any]]]) -> Any:
     """The container with arrays for tensors, noting which storage each tensor is a view of."""
     import torch
 
@@ -259,15 +272,14 @@ def _to_arrays(node: Any, where: str, storages: dict[int, list[tuple[str, Any]]]
                 "not-dense", f"The file holds a {node.layout} tensor on {node.device}; save dense ones."
             )
         plain = node.detach().resolve_conj().resolve_neg()
-        if plain.numel():
+        if plain.untyped_storage().nbytes():
             storages[plain.untyped_storage().data_ptr()].append((where or "the tensor", plain))
         return _array(plain)
-    if isinstance(node, (torch.Size, list, tuple)) and depth >= 0:
-        return [_to_arrays(item, f"{where}[{i}]", storages, depth - 1) for i, item in enumerate(node)]
-    if isinstance(node, dict) and depth >= 0:
+    if isinstance(node, (list, tuple, set)):
+        return [_to_arrays(item, f"{where}[{i}]", storages) for i, item in enumerate(node)]
+    if isinstance(node, dict):
         return {
-            key: _to_arrays(value, f"{where}[{key!r}]" if where else str(key), storages, depth - 1)
-            for key, value in node.items()
+            key: _to_arrays(value, f"{where}[{key!r}]" if where else str(key), storages) for key, value in node.items()
         }
     if isinstance(node, (torch.dtype, torch.device)):
         return str(node)
