@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.ticker import MaxNLocator
 
 from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
-from ddaudit.reporting.wording import interval, percent, quantity
+from ddaudit.reporting.wording import interval, interval_name, quantity
 from ddaudit.results import ControlValue, Metric
 
 #: Units of a plot from left to right; the margins keep markers at the ends whole.
@@ -51,7 +51,7 @@ class Group:
     words: MetricWords
     metrics: int
     better: str
-    confidence: str
+    interval_name: str
     rows: list[Row]
     ticks: list[Tick]
 
@@ -73,14 +73,13 @@ def _group(kind: str, metrics: list[Metric]) -> Group:
         beside = axis.at(metric.value)
         rows += [_row(control.name, control, metric, axis, beside) for control in metric.controls]
     first = metrics[0]
-    levels = {metric.confidence for metric in metrics if metric.low is not None and metric.confidence}
     return Group(
         kind=kind,
         object=metric_parts(first.name)[1] if len(metrics) == 1 else "",
         metrics=len(metrics),
         words=metric_words(first.name),
         better={"higher": "higher is better", "lower": "lower is better", "": ""}[first.better],
-        confidence=" and ".join(percent(level) for level in sorted(levels)),
+        interval_name=interval_name(metrics),
         rows=rows,
         ticks=[Tick(at, quantity(value, first)) for value, at in axis.ticks],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
@@ -88,6 +89,12 @@ def interval(bounds: Metric | ControlValue, metric: Metric) -> str:
     low, unit = _figures_and_unit(bounds.low, metric)
     high, unit = _figures_and_unit(bounds.high, metric)
     return f"{low} to {high}{unit}"
+
+
+def interval_name(metrics: Sequence[Metric]) -> str:
+    """What to write above the intervals of some metrics: "95 % interval"."""
+    levels = {metric.confidence for metric in metrics if metric.low is not None and metric.confidence}
+    return " ".join([" and ".join(percent(level) for level in sorted(levels)), "interval"]).strip().capitalize()
 
 
 def _figures_and_unit(value: float | None, metric: Metric) -> tuple[str, str]:

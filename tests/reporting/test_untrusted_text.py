@@ -4,36 +4,20 @@ import io
 import json
 import re
 import unicodedata
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
-from conftest import TRICKS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from parsed_page import Page
 from rich.console import Console
+from tricks import TRICKS
 
 from ddaudit.reporting import FORMATS, print_scorecard, render
 from ddaudit.reporting.untrusted import brief, code_for_markdown, for_markdown, visible
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text, as a browser's parser sees them."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.tags, self.text = [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 @given(st.text())

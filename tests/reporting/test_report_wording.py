@@ -1,0 +1,74 @@
+"""Numbers, sentences and terms that every report says in the same words."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import ddaudit.reporting
+from ddaudit.reporting import wording
+from ddaudit.reporting.glossary import METRICS, TERMS, metric_words, split_at_terms
+from ddaudit.results import ControlValue, Metric, Power
+
+
+@pytest.mark.parametrize("name", [m.name for m in pkgutil.iter_modules(ddaudit.reporting.__path__)])
+def test_examples_in_the_docstrings_hold(name):
+    assert doctest.testmod(importlib.import_module(f"ddaudit.reporting.{name}")).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "bounds"),
+    [
+        (Metric(name="accuracy[ConvNet]", value=0.4217, low=0.4, high=0.45), "42.2 %", "40 to 45 %"),
+        (Metric(name="tpr@fpr=0.001[lira]", value=0.0005, low=0.00048, high=0.00184), "0.05 %", "0.048 to 0.18 %"),
+        (Metric(name="auc[loss]", value=0.5171, low=0.48, high=0.55), "0.517", "0.48 to 0.55"),
+        (Metric(name="median_epsilon[pgd]", value=4.5, low=4.0, high=5.0, unit="/255"), "4.5/255", "4 to 5/255"),
+        (Metric(name="stored_bytes", value=26112, unit="B"), "26\u202f112 B", ""),
+        (Metric(name="accuracy[x]", value=None, low=None, high=0.5), "–", "– to 50 %"),
+    ],
+)
+def test_a_metric_is_shown_with_its_interval_and_unit(metric, value, bounds):
+    assert wording.quantity(metric.value, metric) == value
+    assert wording.interval(metric, metric) == bounds
+
+
+def test_a_control_is_shown_in_the_manner_of_its_metric():
+    metric = Metric(name="accuracy[ConvNet]", value=0.5)
+    control = ControlValue(name="random", value=0.3, low=0.25, high=0.35)
+    assert wording.quantity(control.value, metric) == "30 %"
+    assert wording.interval(control, metric) == "25 to 35 %"
+
+
+def test_power_is_said_even_where_it_was_not_measured():
+    known = Power(value=0.93, low=0.84, high=0.98, defect="a patch")
+    assert wording.power_sentence(known) == "Would have found a patch with probability 0.93 (0.84 to 0.98)."
+    assert "not measured" in wording.power_sentence(None)
+    assert "could not be measured" in wording.power_sentence(Power(value=None, defect="a patch"))
+
+
+def test_advice_comes_from_what_did_not_pass_worst_first_and_once(scorecard):
+    doubled = scorecard.model_copy(update={"checks": [*scorecard.checks, *scorecard.checks]})
+    steps = wording.next_steps(doubled)
+    assert [step.check.verdict for step in steps] == ["fail", "warn", "inconclusive"]
+
+
+def test_terms_are_found_whatever_their_case_or_number_and_only_as_whole_words():
+    found = {
+        piece: term for piece, term in split_at_terms("Shadows, pgd; powerful triggers and ICP, non-members.") if term
+    }
+    assert found == {"Shadows": "shadow", "pgd": "PGD", "triggers": "trigger", "non-members": "non-member"}
+    assert "".join(piece for piece, _ in split_at_terms("a shadow of power")) == "a shadow of power"
+
+
+def test_every_meaning_is_a_sentence():
+    for meaning in [*TERMS.values(), *(words.meaning for words in METRICS.values())]:
+        assert meaning[0].isupper()
+        assert meaning.endswith(".")
+
+
+def test_a_metric_under_a_condition_is_known_by_its_kind():
+    words = metric_words("tpr@fpr=0.001[lira]")
+    assert words.title == "True-positive rate at FPR 0.001"
+    assert words.percent
+    assert metric_words("never_heard_of[x]").meaning == ""
