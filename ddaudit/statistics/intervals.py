@@ -74,11 +74,9 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> In
     (0.00048, 0.00184)
     """
     _require_counts(successes, trials)
-    _require_confidence(confidence)
-    tail = (1 - confidence) / 2
-    low = stats.beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
-    high = stats.beta.isf(tail, successes + 1, trials - successes) if successes < trials else 1.0
-    return Interval(successes / trials, float(low), float(high), confidence, trials)
+    require_confidence(confidence)
+    low, high = exact_limits(successes, trials, confidence)
+    return Interval(successes / trials, low, high, confidence, trials)
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -106,7 +104,7 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     Wilson, JASA 22 (1927); Brown, Cai and DasGupta, Statistical Science 16 (2001).
     """
     _require_counts(successes, trials)
-    _require_confidence(confidence)
+    require_confidence(confidence)
     quantile = float(stats.norm.isf((1 - confidence) / 2))
     low, high = _score_limits(successes / trials, trials, quantile)
     return Interval(successes / trials, low, high, confidence, trials)
@@ -137,7 +135,7 @@ def mean_t(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     Student, Biometrika 6 (1908).
     """
     x = np.asarray(values, dtype=np.float64)
-    _require_confidence(confidence)
+    require_confidence(confidence)
     if x.ndim != 1 or x.size == 0 or not np.isfinite(x).all():
         raise ValueError(f"expected a row of finite values, one a run; found shape {x.shape}: {x}")
     mean = float(x.mean())
@@ -185,7 +183,7 @@ def accuracy_over_seeds(correct: npt.ArrayLike, confidence: float = 0.95) -> Int
     Korn and Graubard, Survey Methodology 24 (1998), for the effective sample size.
     """
     table = _outcomes(correct, "correct")
-    _require_confidence(confidence)
+    require_confidence(confidence)
     seeds, images = table.shape
     value = float(table.mean())
     if seeds == 1:
@@ -228,7 +226,7 @@ def difference_over_seeds(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike, co
     As `accuracy_over_seeds`; Bonett and Price, J. Educational and Behavioral Statistics 37 (2012), for the two images.
     """
     a, b = _outcomes(correct_a, "correct_a"), _outcomes(correct_b, "correct_b")
-    _require_confidence(confidence)
+    require_confidence(confidence)
     images = a.shape[1]
     if b.shape[1] != images:
         raise ValueError(
@@ -288,7 +286,7 @@ def bootstrap(
     Efron and Tibshirani, An Introduction to the Bootstrap (1993), chs. 13, 14.
     """
     arrays = [np.asarray(sample) for sample in samples]
-    _require_confidence(confidence)
+    require_confidence(confidence)
     if not arrays or any(len(a) < 2 for a in arrays):
         raise ValueError(f"a bootstrap needs samples of two or more entries; found {[len(a) for a in arrays]}")
     labels = [np.zeros(len(a)) for a in arrays] if strata is None else [np.asarray(s) for s in strata]
@@ -324,6 +322,20 @@ def bootstrap(
     if np.isnan([low, high]).any():
         low, high = limits("percentile")
     return Interval(float(statistic(*arrays)), low, high, confidence, sum(len(a) for a in arrays))
+
+
+def exact_limits(successes: int, trials: int, confidence: float) -> tuple[float, float]:
+    """The two ends of `clopper_pearson`."""
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, successes, trials - successes + 1) if successes > 0 else 0.0
+    high = stats.beta.isf(tail, successes + 1, trials - successes) if successes < trials else 1.0
+    return float(low), float(high)
+
+
+def require_confidence(confidence: float) -> None:
+    """ValueError where the confidence is no probability (95 for 0.95, say)."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a number between 0 and 1, such as 0.95; found {confidence}")
 
 
 @dataclass(frozen=True)
@@ -377,8 +389,3 @@ def _outcomes(correct: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
 def _require_counts(successes: int, trials: int) -> None:
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(f"{successes} successes in {trials} trials is no proportion")
-
-
-def _require_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a number between 0 and 1, such as 0.95; found {confidence}")

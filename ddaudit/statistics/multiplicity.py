@@ -41,6 +41,46 @@ def benjamini_hochberg(p: npt.ArrayLike, fdr: float) -> npt.NDArray[np.bool_]:
     return np.asarray(stats.false_discovery_control(values) <= fdr)
 
 
+def adaptive_benjamini_hochberg(p: npt.ArrayLike, fdr: float) -> npt.NDArray[np.bool_]:
+    """Benjamini and Hochberg's procedure when many hypotheses may be false: it first estimates how many are true.
+
+    The plain procedure holds the rate at ``fdr`` times the share of true hypotheses, so where nearly every image of a
+    set is traced it is far stricter than asked. Here that share is estimated from the p-values above one half.
+
+    Parameters
+    ----------
+    p : array_like, shape (m,)
+        p-values in [0, 1], independent but for the null that they share.
+    fdr : float
+        In (0, 1).
+
+    Returns
+    -------
+    ndarray of bool, shape (m,)
+        Never true for a p-value above one half.
+
+    Raises
+    ------
+    ValueError
+        Where a p-value is NaN or outside [0, 1].
+
+    References
+    ----------
+    Storey, Taylor and Siegmund, J. Royal Statistical Society B 66 (2004), theorem 3.
+
+    Examples
+    --------
+    >>> p = [0.06, 0.05, 0.04, 0.06, 0.03, 0.9]
+    >>> int(benjamini_hochberg(p, fdr=0.05).sum()), int(adaptive_benjamini_hochberg(p, fdr=0.05).sum())
+    (0, 5)
+    """
+    values = _p_values(p)
+    if values.size == 0:
+        return np.zeros(0, dtype=bool)
+    true_share = min(1.0, (1 + np.count_nonzero(values > 0.5)) / (0.5 * values.size))
+    return np.asarray((stats.false_discovery_control(values) * true_share <= fdr) & (values <= 0.5))
+
+
 def holm(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """p-values adjusted so that flagging those under alpha raises any false alarm with probability at most alpha.
 

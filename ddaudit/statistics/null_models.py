@@ -13,6 +13,9 @@ from ddaudit.statistics.multiplicity import max_statistic_p
 
 Array = npt.NDArray[np.float64]
 
+#: Simulated clean sets behind a parametric p-value, from a fixed seed: it is a function of its arguments.
+_SIMULATIONS = 4000
+
 
 @dataclass(frozen=True)
 class CleanComparison:
@@ -27,7 +30,7 @@ class CleanComparison:
     rank_p : ndarray, shape (classes,)
         Family-wise over classes, without a distribution: at best 1 / (1 + runs).
     parametric_p : ndarray, shape (classes,)
-        Family-wise over classes, from Student's distribution: can be small with few runs, if residuals are Gaussian.
+        Family-wise over classes, for Gaussian residuals: can be small with few runs, and is trusted as far as they are.
     """
 
     z: Array
@@ -66,7 +69,7 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     References
     ----------
     Wang et al., Neural Cleanse, IEEE S&P 2019, for the statistic; Geisser, Predictive Inference (1993), for the
-    prediction of one more set; Sidak, JASA 62 (1967), for the family of classes.
+    prediction of one more set; Westfall and Young, Resampling-Based Multiple Testing (1993), for the family of classes.
     """
     x, null = np.asarray(audited, dtype=np.float64), np.asarray(clean, dtype=np.float64)
     if x.ndim != 1 or null.ndim != 2 or null.shape[1] != x.size or x.size < 2:
@@ -79,32 +82,38 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     if runs < 3:
         raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
     z = _standardise(x, null)
-    null_max_z = np.array([_standardise(row, others).max() for row, others in _leave_one_out(null)])
-    # Residuals about class means and set effects leave this many degrees of freedom to the pooled spread.
-    single = stats.t.sf(z, (runs - 1) * (classes - 1))
-    return CleanComparison(
-        z, null_max_z, max_statistic_p(z, null_max_z[:, None] * np.ones(classes)), _sidak(single, classes)
-    )
+    null_max_z = np.array([_standardise(row, np.delete(null, i, axis=0)).max() for i, row in enumerate(null)])
+    rank_p = max_statistic_p(z, np.repeat(null_max_z[:, None], classes, axis=1))
+    return CleanComparison(z, null_max_z, rank_p, _gaussian_p(z, runs))
 
 
 def _standardise(x: Array, null: Array) -> Array:
     runs = null.shape[0]
-    spread = np.sqrt(np.mean([np.square(_residual(row, others)) for row, others in _leave_one_out(null)]))
+    # (row - mean of the others) is (row - mean of all) times runs / (runs - 1)
+    spread = np.sqrt(np.square(_less_median((null - null.mean(axis=0)) * runs / (runs - 1))).mean())
     if spread == 0:
         raise ValueError("the clean sets are all alike: the null has no spread to measure against")
     # A prediction from `runs` sets errs a little less than the ones from `runs - 1` that the spread was measured on.
-    return -_residual(x, null) / (spread * np.sqrt((1 + 1 / runs) / (1 + 1 / (runs - 1))))
+    return -_less_median(x - null.mean(axis=0)) / (spread * np.sqrt((1 + 1 / runs) / (1 + 1 / (runs - 1))))
 
 
-def _residual(row: Array, null: Array) -> Array:
-    shifted = row - null.mean(axis=0)
-    return shifted - np.median(shifted)
+def _less_median(rows: Array) -> Array:
+    return rows - np.median(rows, axis=-1, keepdims=True)
 
 
-def _leave_one_out(null: Array) -> list[tuple[Array, Array]]:
-    return [(row, np.delete(null, i, axis=0)) for i, row in enumerate(null)]
+def _gaussian_p(z: Array, runs: int) -> Array:
+    """Family-wise p-values if residuals are Gaussian: Student's, but for the median in place of the mean.
 
-
-def _sidak(p: Array, family: int) -> Array:
-    # log1p and expm1 keep 1 - (1 - p)^k exact for p near 0.
-    return -np.expm1(family * np.log1p(-p))
+    Simulates the other classes' residuals and the null's spread, and gives the class in question its exact tail.
+    """
+    classes = z.size
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((_SIMULATIONS, classes))
+    freedom = (runs - 1) * (classes - 1)
+    spread = np.sqrt(np.square(_less_median(rows)).mean() * rng.chisquare(freedom, _SIMULATIONS) / freedom)
+    # A class above the median leaves the middle to the others, or, of an even number, may be one of the middle two.
+    others = np.sort(np.column_stack([rows[:, 1:], np.full(_SIMULATIONS, np.inf)]), axis=1)
+    lower, upper = others[:, (classes - 1) // 2, None], others[:, classes // 2, None]
+    gap = spread[:, None] * z
+    needed = np.minimum(gap + (lower + upper) / 2, lower + 2 * gap)
+    return np.where(z > 0, np.minimum(classes * stats.norm.sf(needed).mean(axis=0), 1.0), 1.0)

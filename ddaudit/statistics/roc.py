@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import optimize, stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.intervals import Interval, clopper_pearson
+from ddaudit.statistics.intervals import Interval, exact_limits, require_confidence
 
 #: Under this many expected false positives the rate cannot be told from its double.
 FEWEST_FALSE_POSITIVES = 10
@@ -122,6 +122,7 @@ def auc_interval(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike, 
     Medicine 25 (2006), for the limits without overlap.
     """
     member, nonmember = _scores(member_scores, nonmember_scores)
+    require_confidence(confidence)
     if min(member.size, nonmember.size) < 2:
         raise TooFewExamplesError(
             f"an interval of the AUC needs two examples a side; found {member.size} members, {nonmember.size} others"
@@ -182,6 +183,7 @@ def tpr_at_fpr(
     Order Statistics (2003), ch. 7, for the quantile; Zou and Donner, Statistics in Medicine 27 (2008), for the joining.
     """
     member, nonmember = _scores(member_scores, nonmember_scores)
+    require_confidence(confidence)
     if not 0 < fpr < 1:
         raise ValueError(f"the false positive rate is a number between 0 and 1, such as 0.001; found {fpr}")
     # The tolerance keeps 10,000 * 0.001 = 10.000000000000002 and its like on the right side.
@@ -192,26 +194,20 @@ def tpr_at_fpr(
             f"a true positive rate at {fpr:g} false positives needs at least {needed} non-members; "
             f"there are {nonmember.size}"
         )
-    descending = np.sort(nonmember)[::-1]
+    thresholds = np.concatenate([[np.inf], np.sort(nonmember)[::-1], [-np.inf]])
 
     def found(passing: int) -> int:
-        """Members above the threshold that lets ``passing`` non-members pass (fewer where scores are tied)."""
-        return int(np.count_nonzero(member > descending[passing])) if passing < descending.size else member.size
+        """Members above the threshold that at most ``passing`` non-members pass."""
+        return int(np.count_nonzero(member > thresholds[passing + 1]))
 
-    # The true rate of the threshold at the (j + 1)-th non-member follows Beta(j + 1, n - j).
-    tail = (1 - confidence) / 2
-    ranks = np.arange(nonmember.size)
-    strictest = int(np.flatnonzero(stats.beta.cdf(fpr, ranks + 1, nonmember.size - ranks) >= 1 - tail)[-1:].sum())
-    loose = np.flatnonzero(stats.beta.sf(fpr, ranks + 1, nonmember.size - ranks) >= 1 - tail)
-    loosest = int(loose[0]) if loose.size else nonmember.size
-    here = clopper_pearson(found(allowed), member.size, confidence)
-    assert here.low is not None
-    assert here.high is not None
-    down = np.hypot(here.value - here.low, here.value - found(strictest) / member.size)
-    up = np.hypot(here.high - here.value, found(loosest) / member.size - here.value)
-    return Interval(
-        here.value, float(max(here.value - down, 0.0)), float(min(here.value + up, 1.0)), confidence, member.size
-    )
+    # Above the threshold whose true rate is fpr lie Binomial(n_nonmember, fpr) non-members.
+    passing = stats.binom(nonmember.size, fpr)
+    strictest, loosest = int(passing.ppf((1 - confidence) / 2)) - 1, int(passing.isf((1 - confidence) / 2))
+    here = found(allowed)
+    low, high = exact_limits(here, member.size, confidence)
+    value, strict, loose = (count / member.size for count in (here, found(strictest), found(loosest)))
+    down, up = np.hypot(value - low, value - strict), np.hypot(high - value, loose - value)
+    return Interval(value, float(max(value - down, 0.0)), float(min(value + up, 1.0)), confidence, member.size)
 
 
 def power_of_auc(n_member: int, n_nonmember: int, true_auc: float, alpha: float = 0.05) -> float:
