@@ -98,19 +98,52 @@ METRICS: dict[str, MetricWords] = {
     ),
     "claimed_accuracy": MetricWords("Claimed accuracy", "The accuracy that the file itself states.", True),
     "clean_accuracy": MetricWords("Clean accuracy", "Accuracy on unchanged held-out images.", True),
+    "gain_over_random": MetricWords(
+        "Gain over random", "Accuracy beyond what as many randomly chosen real images give.", True
+    ),
     "robust_accuracy": MetricWords(
         "Robust accuracy", "Share of held-out images still classified correctly under the attack.", True
+    ),
+    "robust_accuracy_difference": MetricWords(
+        "Difference in robust accuracy",
+        "Robust accuracy of this set's models minus that of models of the control; below zero they break more easily.",
+        True,
     ),
     "class_accuracy": MetricWords(
         "Accuracy by class", "Share of a class's held-out images that are classified correctly.", True
     ),
     "worst_class_accuracy": MetricWords("Worst class", "Accuracy on the class that models get wrong most often.", True),
+    "class_spread": MetricWords("Spread over classes", "Accuracy of the best class minus that of the worst.", True),
+    "traced_share": MetricWords(
+        "Traced images", "Share of synthetic images that point to one training image far beyond chance.", True
+    ),
+    "median_z": MetricWords(
+        "Typical match", "Median z-score of the best match of a synthetic image among training images."
+    ),
+    "median_null_z": MetricWords(
+        "Typical match without a leak", "The same among held-out images, which cannot have leaked."
+    ),
     "auc": MetricWords("AUC", "Probability that a member scores above a non-member; 0.5 is guessing."),
     "tpr": MetricWords(
         "True-positive rate", "Share of members recognised when few non-members are accused wrongly.", True
     ),
     "p_value": MetricWords("p-value", "How often clean sets would look at least this suspicious by chance."),
-    "target_class": MetricWords("Target class", "The class into which the recovered trigger sends images."),
+    "rank_p_value": MetricWords("p-value by rank", "The same, from the rank among the clean sets alone."),
+    "parametric_p_value": MetricWords("p-value by fit", "The same, from a curve fitted to the clean sets."),
+    "target_class": MetricWords("Suspected class", "The class that the smallest recovered trigger sends images to."),
+    "mask_norm": MetricWords(
+        "Size of the trigger", "How many pixels the smallest recovered trigger covers; a backdoor makes it small."
+    ),
+    "trigger_success": MetricWords(
+        "Success of the trigger",
+        "Share of held-out images of other classes that the recovered trigger turns over.",
+        True,
+    ),
+    "hidden_images": MetricWords("Hidden images", "Images in the file that reading it does not show."),
+    "hidden_bytes": MetricWords("Hidden bytes", "Bytes in the file beyond what its arrays show."),
+    "hidden_training_images": MetricWords(
+        "Hidden training images", "Hidden images that equal an image of the original exactly."
+    ),
 }
 
 

@@ -162,8 +162,10 @@ class _Budget:
         self.left -= len(image.png)
         width, height = size
         # Whole multiples, so that every pixel of a small image is a square of its own.
-        scale = max(1, min(120 // height, 260 // width))
-        return Picture(image, f"data:image/png;base64,{image.png}", width * scale, height * scale)
+        scale = max(1, min(160 // height, 640 // width))
+        # Checked above to be base64 and nothing else; as plain text it would be cut like any other long text.
+        source = Markup("data:image/png;base64,{}").format(Markup(image.png))
+        return Picture(image, source, width * scale, height * scale)
 
 
 def _png_size(encoded: str) -> tuple[int, int] | None:

@@ -160,7 +160,7 @@ def _frame(axes: Axes, figure: Figure, categories: list[str], sideways: bool) ->
         range(0, len(categories), every), [brief(c, _LONGEST_LABEL) or " " for c in categories[::every]]
     )
     if sideways:
-        axes.invert_yaxis()
+        axes.set_ylim(len(categories) - 0.4, -0.6)
 
 
 def _scale(axes: Axes, which: str, scale: str, values: list[Any]) -> None:

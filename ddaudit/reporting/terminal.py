@@ -12,8 +12,10 @@ from ddaudit.reporting.wording import (
     VERDICT_WORDS,
     by_severity,
     next_steps,
+    overall_finding,
     overall_sentence,
     subject_facts,
+    why_not_run,
 )
 from ddaudit.results import PILLARS, CheckResult, Scorecard, Verdict
 
@@ -49,11 +51,12 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
     console.print()
     console.print(_findings(scorecard, shown))
     overall = scorecard.overall
+    console.print()
     console.print(
         shown.text(f"{shown.sign(overall.verdict)}{overall_sentence(scorecard)}", _STYLES[overall.verdict]),
         soft_wrap=False,
     )
-    shown.line(overall.finding)
+    shown.line(overall_finding(scorecard))
     steps = next_steps(scorecard)
     if steps:
         console.print()
@@ -108,7 +111,9 @@ def _findings(scorecard: Scorecard, shown: _Shown) -> Table:
     for pillar in PILLARS:
         checks: list[CheckResult] = by_severity([c for c in scorecard.checks if c.pillar == pillar])
         if not checks:
-            table.add_row(shown.verdict("not-run"), shown.text(pillar, "bold"))
+            table.add_row(
+                shown.verdict("not-run"), shown.text(pillar, "bold"), Text(), shown.text(why_not_run(scorecard, pillar))
+            )
         for check in checks:
             name = pillar if check is checks[0] else ""
             table.add_row(

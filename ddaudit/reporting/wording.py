@@ -94,13 +94,13 @@ def interval(bounds: Metric | ControlValue, metric: Metric) -> str:
 def interval_name(metrics: Sequence[Metric]) -> str:
     """What to write above the intervals of some metrics: "95 % interval"."""
     levels = {metric.confidence for metric in metrics if metric.low is not None and metric.confidence}
-    return " ".join([" and ".join(percent(level) for level in sorted(levels)), "interval"]).strip().capitalize()
+    return " ".join([" and ".join(f"{100 * level:.4g} %" for level in sorted(levels)), "interval"]).strip().capitalize()
 
 
 def _figures_and_unit(value: float | None, metric: Metric) -> tuple[str, str]:
     if value is None or not math.isfinite(value):
         return NOT_MEASURED, ""
-    if metric_words(metric.name).percent and not metric.unit:
+    if metric.unit == "fraction" or (metric_words(metric.name).percent and not metric.unit):
         return percent(value).removesuffix(" %"), " %"
     unit = brief(metric.unit, 16)
     return number(value), unit if not unit or unit.startswith("/") else f" {unit}"
@@ -109,7 +109,7 @@ def _figures_and_unit(value: float | None, metric: Metric) -> tuple[str, str]:
 def power_number(power: Power | None) -> str:
     """The power and its interval in figures."""
     if power is None or power.value is None:
-        return "not measured"
+        return "not tried"
     if power.low is None or power.high is None:
         return f"{power.value:.2f}"
     return f"{power.value:.2f} ({power.low:.2f} to {power.high:.2f})"
@@ -118,7 +118,7 @@ def power_number(power: Power | None) -> str:
 def power_sentence(power: Power | None) -> str:
     """What the check would have found, and how surely."""
     if power is None:
-        return "How large a defect this check would have found was not measured."
+        return "No planted defect was tried on this check."
     if power.value is None:
         return f"Whether it would have found {power.defect} could not be measured."
     return f"Would have found {power.defect} with probability {power_number(power)}."
@@ -185,7 +185,7 @@ def tally(scorecard: Scorecard, pillar: Pillar) -> str:
     """How the checks of a pillar came out, "3 checks: 1 fail, 2 pass"; empty where one check says it all."""
     verdicts = [check.verdict for check in scorecard.checks if check.pillar == pillar]
     verdicts += ["not-run" for left_out in scorecard.not_run if left_out.pillar == pillar]
-    if len(verdicts) < 2:
+    if len(verdicts) < 2 or scorecard.pillars.get(pillar) == "not-run":
         return ""
     counts = [(verdicts.count(verdict), VERDICT_WORDS[verdict].lower()) for verdict in SEVERITY]
     return f"{_counted(len(verdicts), 'check')}: " + ", ".join(f"{n} {word}" for n, word in counts if n)
@@ -196,15 +196,34 @@ def _counted(n: int, noun: str) -> str:
 
 
 def overall_sentence(scorecard: Scorecard) -> str:
-    """The verdict in one line, with the pillar that decides it.
-
-    The finding is not in it: it stands beside.
-    """
+    """The verdict in a few words, with the pillar that decides it."""
     overall = scorecard.overall
     word = VERDICT_WORDS[overall.verdict]
     if overall.pillar is None or overall.verdict == "pass":
         return word
     return f"{word}: decided by {overall.pillar}"
+
+
+def overall_finding(scorecard: Scorecard) -> str:
+    """What decides the whole; where nothing was found, what was looked at and what was not."""
+    if scorecard.overall.verdict != "pass":
+        return scorecard.overall.finding
+    unseen = [pillar for pillar, verdict in scorecard.pillars.items() if verdict == "not-run"]
+    sentence = f"{_counted(len(scorecard.checks), 'check')} looked and found nothing."
+    return f"{sentence} Not examined: {', '.join(unseen)}." if unseen else sentence
+
+
+def checks_run(scorecard: Scorecard) -> str:
+    """How many checks ran: "7 checks ran, 2 did not"."""
+    ran = sum(check.verdict != "not-run" for check in scorecard.checks)
+    left_out = len(scorecard.checks) - ran + len(scorecard.not_run)
+    return f"{_counted(ran, 'check')} ran" + (f", {left_out} did not" if left_out else "")
+
+
+def why_not_run(scorecard: Scorecard, pillar: Pillar) -> str:
+    """Why a pillar has no verdict."""
+    reasons = dict.fromkeys(left_out.reason for left_out in scorecard.not_run if left_out.pillar == pillar)
+    return f"No check of this pillar ran: {'; '.join(reasons)}." if reasons else "No check of this pillar ran."
 
 
 def subject_facts(scorecard: Scorecard) -> str:

@@ -120,7 +120,7 @@ def _trace(digits: np.ndarray) -> CheckResult:
         power=Power(value=0.99, low=0.95, high=1.0, defect="images initialised from training images"),
         metrics=[
             Metric(
-                name="traced_fraction",
+                name="traced_share",
                 value=0.97,
                 low=0.915,
                 high=0.994,

@@ -162,8 +162,10 @@ def test_a_page_with_too_many_pictures_stays_under_five_megabytes_and_says_so(sc
     assert sum(len(p.png) for p in pictures) > 6_000_000
     text = render(with_evidence(scorecard, *pictures), "html")
     assert len(text.encode()) < 5_000_000
-    shown = text.count("<img ")
+    sources = [attrs["src"] for tag, attrs in Page(text).tags if tag == "img"]
+    shown = len(sources)
     assert 100 < shown < 400
+    assert sources == [f"data:image/png;base64,{p.png}" for p in pictures[:shown]]
     assert text.count("Left out to keep the page small") == 400 - shown
 
 
@@ -206,11 +208,13 @@ def test_a_metric_with_no_value_shows_no_number(scorecard):
 def test_the_page_of_a_pass_tells_what_to_do_and_of_no_run_does_not_pass(scorecard):
     passing = [c.model_copy(update={"advice": ""}) for c in scorecard.checks if c.verdict == "pass"]
     good = Scorecard.assemble(scorecard.tool, scorecard.subject, scorecard.original, passing, [])
-    assert "Nothing stands in the way" in render(good, "html")
+    text = render(good, "html")
+    assert "Nothing that was looked for stands in the way." in text
+    assert "4 checks looked and found nothing. Not examined: privacy, robustness." in text
     nothing = Scorecard.assemble(scorecard.tool, scorecard.subject, None, [], scorecard.not_run)
     text = render(nothing, "html")
     first = text.partition('id="findings"')[0]
     assert ">Pass<" not in first
-    assert "No check of this pillar ran." in first
+    assert "No check of this pillar ran: not part of the quick profile; use --profile standard." in first
     assert json.dumps(nothing.overall.verdict) == '"not-run"'
     assert html_report.MOST_ROWS >= 1_000

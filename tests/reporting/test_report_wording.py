@@ -22,6 +22,7 @@ def test_examples_in_the_docstrings_hold(name):
     [
         (Metric(name="accuracy[ConvNet]", value=0.4217, low=0.4, high=0.45), "42.2 %", "40 to 45 %"),
         (Metric(name="tpr@fpr=0.001[lira]", value=0.0005, low=0.00048, high=0.00184), "0.05 %", "0.048 to 0.18 %"),
+        (Metric(name="new_rate", value=0.25, low=0.2, high=0.3, unit="fraction"), "25 %", "20 to 30 %"),
         (Metric(name="auc[loss]", value=0.5171, low=0.48, high=0.55), "0.517", "0.48 to 0.55"),
         (Metric(name="median_epsilon[pgd]", value=4.5, low=4.0, high=5.0, unit="/255"), "4.5/255", "4 to 5/255"),
         (Metric(name="stored_bytes", value=26112, unit="B"), "26\u202f112 B", ""),
@@ -31,6 +32,12 @@ def test_examples_in_the_docstrings_hold(name):
 def test_a_metric_is_shown_with_its_interval_and_unit(metric, value, bounds):
     assert wording.quantity(metric.value, metric) == value
     assert wording.interval(metric, metric) == bounds
+
+
+def test_intervals_say_their_confidence_exactly():
+    joint = [Metric(name="a", value=1.0, low=0.0, high=2.0, confidence=c) for c in (0.95, 0.9975)]
+    assert wording.interval_name(joint) == "95 % and 99.75 % interval"
+    assert wording.interval_name([Metric(name="a", value=1.0)]) == "Interval"
 
 
 def test_a_control_is_shown_in_the_manner_of_its_metric():
@@ -43,7 +50,7 @@ def test_a_control_is_shown_in_the_manner_of_its_metric():
 def test_power_is_said_even_where_it_was_not_measured():
     known = Power(value=0.93, low=0.84, high=0.98, defect="a patch")
     assert wording.power_sentence(known) == "Would have found a patch with probability 0.93 (0.84 to 0.98)."
-    assert "not measured" in wording.power_sentence(None)
+    assert wording.power_sentence(None) == "No planted defect was tried on this check."
     assert "could not be measured" in wording.power_sentence(Power(value=None, defect="a patch"))
 
 
