@@ -116,7 +116,7 @@ def unflatten(skeleton: Any, arrays: dict[str, np.ndarray]) -> Content:
 
 def plain_array(array: np.ndarray) -> np.ndarray:
     """The array, contiguous and in native byte order; refused where its items are not real numbers or truth values."""
-    if array.dtype.kind == "O":
+    if array.dtype.hasobject:
         raise RefusedFileError(
             "object-array",
             "The file holds an array of Python objects, which can only be read by running code from the file.",

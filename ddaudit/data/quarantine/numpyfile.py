@@ -43,7 +43,7 @@ def _read_npy(data: bytes, name: str, limits: Limits) -> tuple[np.ndarray, list[
         Exception
     ) as error:  # ValueError, SyntaxError, TokenError, struct.error, RecursionError, ... by the header's text
         raise RefusedFileError(
-            "malformed-header", f"The header of {name} is malformed ({type(error).__name__})."
+            "malformed-header", f"The header of {name} is malformed ({type(error).__name__}).", hostile=True
         ) from None
     plain_array(np.empty(0, dtype))
     if any(side < 0 for side in shape) or len(shape) > 32:

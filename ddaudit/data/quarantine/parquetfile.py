@@ -10,7 +10,7 @@ import numpy as np
 from ddaudit.data.quarantine.container import Opened, Smuggled, plain_array, too_large
 from ddaudit.data.quarantine.limits import Limits
 from ddaudit.data.quarantine.magic import kind_of
-from ddaudit.data.quarantine.picturefile import decode, jpeg_additions, png_additions
+from ddaudit.data.quarantine.picturefile import read_picture
 from ddaudit.errors import RefusedFileError
 
 
@@ -82,12 +82,12 @@ def _pictures(column: Any, name: str, limits: Limits, left: int) -> tuple[np.nda
         kind = kind_of(data[:512], where)
         if kind not in ("png", "jpeg"):
             raise RefusedFileError("not-images", f"{where} holds a {kind} file, not a picture.")
-        pixels = decode(data, kind, where, limits)
+        pixels, extra = read_picture(data, kind, where, limits)
         left -= pixels.nbytes
         if left < 0:
             raise too_large(limits)
         pictures.append(pixels)
-        smuggled += (png_additions if kind == "png" else jpeg_additions)(data, where)
+        smuggled += extra
     if len({picture.shape for picture in pictures}) != 1:
         raise RefusedFileError("mixed-sizes", f"The pictures of {name} have different sizes.")
     return np.stack(pictures), smuggled

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ddaudit.data.quarantine.archive import BOMB_BYTES, BOMB_RATIO
 from ddaudit.data.quarantine.container import Opened, Smuggled, too_large
-from ddaudit.data.quarantine.limits import Limits
+from ddaudit.data.quarantine.limits import MIB, Limits
 from ddaudit.errors import RefusedFileError
 
 #: Chunks that say how pixels are to be shown; everything else in a PNG is somebody's addition.
@@ -28,19 +29,30 @@ _PNG_PIXELS = {
     b"sBIT",
     b"bKGD",
 }
+_PNG_PACKED = {b"zTXt", b"iTXt", b"iCCP"}
+
+#: Colour profiles reach 3 MB; texts are shorter.
+MOST_TEXT = 8 * MIB
+#: Keyword, language and translated keyword precede a packed text.
+_LONGEST_KEYWORD = 300
+
 _GREY_MODES = {"1": "L", "L": "L", "LA": "L"}
 _COLOUR_MODES = {"P": "RGB", "RGB": "RGB", "RGBA": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 
 
 def open_picture(path: Path, kind: str, limits: Limits) -> Opened:
     """uint8 (h, w, 3), or (h, w, 1) for a grey picture."""
-    data = path.read_bytes()
-    pixels = decode(data, kind, path.name, limits)
-    smuggled = (png_additions if kind == "png" else jpeg_additions)(data, path.name)
+    pixels, smuggled = read_picture(path.read_bytes(), kind, path.name, limits)
     return Opened(pixels, smuggled=smuggled)
 
 
-def decode(data: bytes, kind: str, name: str, limits: Limits) -> np.ndarray:
+def read_picture(data: bytes, kind: str, name: str, limits: Limits) -> tuple[np.ndarray, list[Smuggled]]:
+    """The picture's pixels, and what else the file carries; the additions are judged first, as Pillow unpacks them."""
+    smuggled = _png_additions(data, name) if kind == "png" else _jpeg_additions(data, name)
+    return _decode(data, kind, name, limits), smuggled
+
+
+def _decode(data: bytes, kind: str, name: str, limits: Limits) -> np.ndarray:
     """The picture's pixels.
 
     Raises
@@ -75,13 +87,15 @@ def decode(data: bytes, kind: str, name: str, limits: Limits) -> np.ndarray:
     return pixels.reshape(picture.height, picture.width, -1)
 
 
-def png_additions(data: bytes, name: str) -> list[Smuggled]:
+def _png_additions(data: bytes, name: str) -> list[Smuggled]:
     """Text, EXIF, further frames and private chunks, and what lies behind the last chunk."""
     found = []
     at = 8
     while at + 12 <= len(data):
         length, chunk = struct.unpack_from(">I4s", data, at)
         body = data[at + 8 : at + 8 + length]
+        if chunk in _PNG_PACKED:
+            _check_packed(body, name)
         if chunk not in _PNG_PIXELS and body:
             found.append(_addition("metadata", f"{name}, chunk {chunk.decode('latin1')}", body))
         at += 12 + length
@@ -90,7 +104,7 @@ def png_additions(data: bytes, name: str) -> list[Smuggled]:
     return found + _trailing(data[at:], name)
 
 
-def jpeg_additions(data: bytes, name: str) -> list[Smuggled]:
+def _jpeg_additions(data: bytes, name: str) -> list[Smuggled]:
     """EXIF and other application segments, comments, and what lies behind the end marker."""
     found = []
     at = 2
@@ -108,6 +122,23 @@ def jpeg_additions(data: bytes, name: str) -> list[Smuggled]:
             end = data.find(b"\xff\xd9", at)
             return found + (_trailing(data[end + 2 :], name) if end >= 0 else [])
     return found
+
+
+def _check_packed(body: bytes, name: str) -> None:
+    """Refuse a text or profile that unfolds beyond what any camera or editor writes."""
+    at = body.find(b"\x78")  # every zlib stream begins so; a keyword and flags come first
+    while 0 <= at < _LONGEST_KEYWORD:
+        try:
+            unfolded = len(zlib.decompressobj().decompress(body[at:], MOST_TEXT + 1))
+        except zlib.error:
+            unfolded = 0
+        if unfolded > MOST_TEXT:
+            raise RefusedFileError(
+                "picture-bomb",
+                f"{name} carries a text of {len(body):,} bytes that unfolds to over {MOST_TEXT:,}.",
+                hostile=True,
+            )
+        at = body.find(b"\x78", at + 1)
 
 
 def _addition(kind: str, where: str, body: bytes) -> Smuggled:

@@ -49,7 +49,7 @@ def open_safetensors(path: Path, limits: Limits) -> Opened:
         raise
     except Exception as error:  # ValueError, KeyError, TypeError, AttributeError, RecursionError, by the header's text
         raise RefusedFileError(
-            "malformed-header", f"The header of {path.name} is malformed ({type(error).__name__})."
+            "malformed-header", f"The header of {path.name} is malformed ({type(error).__name__}).", hostile=True
         ) from None
     body = raw[8 + length :]
     content: dict[str, Any] = {}

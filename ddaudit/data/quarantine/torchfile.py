@@ -175,7 +175,7 @@ def load(scanned: Scanned, limits: Limits) -> Opened:
             raise MemoryError from None
         first = str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
         raise RefusedFileError(
-            "malformed-tensor", f"torch refuses {path.name}: {type(error).__name__}: {first}"
+            "malformed-tensor", f"torch refuses {path.name}: {type(error).__name__}: {first}", hostile=True
         ) from None
     storages: dict[int, list[tuple[str, torch.Tensor]]] = defaultdict(list)
     content = _to_arrays(loaded, "", storages)
@@ -207,7 +207,9 @@ def _scalar(dtype: np.dtype, data: bytes) -> Any:
 
 def _empty_array(cls: type, shape: tuple[int, ...], kind: bytes) -> np.ndarray:
     if cls is not np.ndarray or tuple(shape) != (0,):
-        raise RefusedFileError("malformed-pickle", "The file builds a numpy array in a way that numpy never writes.")
+        raise RefusedFileError(
+            "odd-numpy-array", "The file builds a numpy array in a way that numpy never writes.", hostile=True
+        )
     return np.empty(0, np.uint8)
 
 
