@@ -33,14 +33,18 @@ class AuditConfig:
         PGD iterations.
     inversion_controls, inversion_planted : int
         Clean sets for the null of the trigger inversion, and planted ones for its power.
+    inversion_models : int
+        Models of a set that one inversion attacks jointly.
     inversion_images, inversion_steps : int
         Held-out images, and Adam steps, of one inversion.
     inversion_width : int
         Width of the ConvNets that the inversion uses; narrow ones are as good a witness and several times faster.
+    distillation_steps : int
+        Steps of our own distillations for that null.
     planted_sets : int
         Sets with a planted defect by which CLASS measures its power.
     threads : int
-        CPU threads of a training; part of the recipe.
+        CPU threads of a training; part of the recipe. Images of 16x16 and below always take one: more do not pay.
     """
 
     profile: str = "quick"
@@ -57,9 +61,11 @@ class AuditConfig:
     attack_steps: int = 10
     inversion_controls: int = 12
     inversion_planted: int = 4
-    inversion_images: int = 24
-    inversion_steps: int = 100
+    inversion_models: int = 2
+    inversion_images: int = 20
+    inversion_steps: int = 80
     inversion_width: int = 32
+    distillation_steps: int = 200
     planted_sets: int = 4
     threads: int = 2
     store: Path | None = None
@@ -79,8 +85,10 @@ PROFILES: dict[str, AuditConfig] = {
         attack_steps=20,
         inversion_controls=24,
         inversion_planted=10,
-        inversion_images=48,
+        inversion_models=3,
+        inversion_images=40,
         inversion_steps=150,
+        distillation_steps=500,
         planted_sets=10,
     ),
     "thorough": AuditConfig(
@@ -95,8 +103,10 @@ PROFILES: dict[str, AuditConfig] = {
         attack_steps=50,
         inversion_controls=100,
         inversion_planted=20,
-        inversion_images=96,
+        inversion_models=4,
+        inversion_images=60,
         inversion_steps=250,
+        distillation_steps=2000,
         inversion_width=64,
         planted_sets=20,
     ),

@@ -15,7 +15,9 @@ from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.store import Store, array_fingerprint
 
 
-def random_real(split: Split, like: LabelledImages, run_seed: int, index: int, purpose: str = "random-real") -> LabelledImages:
+def random_real(
+    split: Split, like: LabelledImages, run_seed: int, index: int, purpose: str, name: str
+) -> LabelledImages:
     """Random real images, as many of each class as ``like`` has, in its native space.
 
     Raises
@@ -40,7 +42,7 @@ def random_real(split: Split, like: LabelledImages, run_seed: int, index: int, p
         split.labels[chosen],
         like.classes,
         like.space,
-        f"random real subset {index + 1}",
+        name,
     )
 
 

@@ -44,7 +44,9 @@ class NaiveTrigger:
     def stamp(self, pixels: np.ndarray) -> np.ndarray:
         """A copy of (n, c, h, w) pixels with the square on."""
         if self.size + self.margin > min(pixels.shape[-2:]):
-            raise AuditError(f"A {self.size}-pixel trigger does not fit an image of {pixels.shape[-2]}x{pixels.shape[-1]}.")
+            raise AuditError(
+                f"A {self.size}-pixel trigger does not fit an image of {pixels.shape[-2]}x{pixels.shape[-1]}."
+            )
         stamped = pixels.copy()
         rows = slice(pixels.shape[-2] - self.margin - self.size, pixels.shape[-2] - self.margin)
         columns = slice(pixels.shape[-1] - self.margin - self.size, pixels.shape[-1] - self.margin)

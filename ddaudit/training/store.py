@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 from platformdirs import user_cache_path
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from safetensors import safe_open
 
 Arrays = dict[str, np.ndarray]
 

@@ -126,5 +126,7 @@ def _sgd(network: nn.Module, recipe: Recipe, lr: float) -> torch.optim.SGD:
 def _loss(labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     if labels.ndim == 1:
         return F.cross_entropy
-    probabilities = bool((labels >= 0).all()) and bool(torch.allclose(labels.sum(1), torch.ones_like(labels[:, 0]), atol=1e-3))
+    probabilities = bool((labels >= 0).all()) and bool(
+        torch.allclose(labels.sum(1), torch.ones_like(labels[:, 0]), atol=1e-3)
+    )
     return F.cross_entropy if probabilities else F.mse_loss

@@ -41,9 +41,7 @@ def class_accuracy(case: AuditCase) -> CheckResult:
     ours = [accuracy_over_seeds(correct[:, labels == c]) for c in range(case.audited.classes)]
     theirs = [accuracy_over_seeds(control[:, labels == c]) for c in range(case.audited.classes)]
     worst = int(np.argmin([a.value for a in ours]))
-    metrics = [
-        _metric(f"class_accuracy[{names[c]}]", a, b) for c, (a, b) in enumerate(zip(ours, theirs, strict=True))
-    ]
+    metrics = [_metric(f"class_accuracy[{names[c]}]", a, b) for c, (a, b) in enumerate(zip(ours, theirs, strict=True))]
     metrics.insert(0, _metric("worst_class_accuracy", ours[worst], theirs[int(np.argmin([a.value for a in theirs]))]))
     metrics.insert(1, _spread(correct, control, labels))
     return class_accuracy.result(
@@ -70,7 +68,9 @@ def class_accuracy(case: AuditCase) -> CheckResult:
                 rows=[[names[c], _r(d.value), _r(d.low), _r(d.high)] for c, d in enumerate(differences)],
             ),
         ],
-        advice="Look at the images of the named class, and do not use the set where that class matters." if lower else "",
+        advice="Look at the images of the named class, and do not use the set where that class matters."
+        if lower
+        else "",
         references=["Chen et al. 2023, arXiv:2305.03355"],
         trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
     )

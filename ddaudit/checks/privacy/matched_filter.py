@@ -14,6 +14,8 @@ from ddaudit.data.originals import Split
 #: Ridge on the pixel covariance, in units of its mean eigenvalue: with 0.1 the filter found 100 of 100
 #: recorded starts of a published MTT set, plain correlation 90 in ZCA space and 20 de-whitened.
 RIDGE = 0.1
+#: Whitened correlation above which two real images are taken for the same picture.
+NEAR_DUPLICATE = 0.8
 CHUNK = 2048
 
 
@@ -45,21 +47,47 @@ class Whitener:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The best candidates of each query: ``index`` and ``z``, both (m, top), best first.
+    """The best candidates of each query, best first.
 
-    ``z`` is the correlation in units of its standard deviation over all candidates of the query.
+    Parameters
+    ----------
+    index : int64 (m, top)
+        Into the split.
+    r : float64 (m, top)
+        Whitened correlation, in [-1, 1].
+    z : float64 (m,)
+        The best correlation in units of its standard deviation over all candidates of the query.
+    candidates : int
+        How many images were compared.
     """
 
     index: np.ndarray
+    r: np.ndarray
     z: np.ndarray
     candidates: int
+
+    def of(self, rows: slice) -> Matches:
+        """The matches of some of the queries."""
+        return Matches(self.index[rows], self.r[rows], self.z[rows], self.candidates)
+
+    def lead(self, split: Split, whitener: Whitener) -> np.ndarray:
+        """float64 (m,): how far the best match leads the runner-up, log((1 - r_2) / (1 - r_1)).
+
+        Near-duplicates of the best match are passed over: they share its correlation and would hide it.
+        """
+        m, top = self.r.shape
+        images = whitener(split.pixels(self.index.ravel())).reshape(m, top, -1)
+        alike = np.einsum("md,mtd->mt", images[:, 0], images) >= NEAR_DUPLICATE
+        alike[:, -1] = False
+        runner_up = self.r[np.arange(m), alike.argmin(1)]
+        return np.log((1 - runner_up) / np.maximum(1 - self.r[:, 0], 1e-6))
 
 
 def best_matches(
     queries: np.ndarray,
     candidates: Split,
     whitener: Whitener,
-    top: int = 20,
+    top: int = 5,
     on_chunk: Callable[[int, int], None] = lambda done, of: None,
 ) -> Matches:
     """Correlate whitened queries (m, d) with every image of a split, in chunks.
@@ -80,11 +108,9 @@ def best_matches(
         squares += np.square(r, dtype=np.float64).sum(1)
         r = np.concatenate([best_r, r], axis=1)
         i = np.concatenate([best_i, np.broadcast_to(rows, (len(queries), len(rows)))], axis=1)
-        keep = np.argpartition(-r, top - 1, axis=1)[:, :top]
+        keep = np.argsort(-r, axis=1, kind="stable")[:, :top]
         best_r, best_i = np.take_along_axis(r, keep, 1), np.take_along_axis(i, keep, 1)
         on_chunk(len(rows) + start, len(candidates))
-    order = np.argsort(-best_r, axis=1, kind="stable")
-    best_r, best_i = np.take_along_axis(best_r, order, 1), np.take_along_axis(best_i, order, 1)
     mean = total / len(candidates)
     spread = np.sqrt(np.maximum(squares / len(candidates) - mean**2, 1e-12))
-    return Matches(best_i, (best_r - mean[:, None]) / spread[:, None], len(candidates))
+    return Matches(best_i, best_r.astype(np.float64), (best_r[:, 0] - mean) / spread, len(candidates))

@@ -52,7 +52,9 @@ def accuracy(case: AuditCase) -> CheckResult:
                 ControlValue(name="random real subset", value=baseline.value, low=baseline.low, high=baseline.high)
             ],
         ),
-        Metric(name="gain_over_random", value=gain.value, low=gain.low, high=gain.high, n=len(correct), better="higher"),
+        Metric(
+            name="gain_over_random", value=gain.value, low=gain.low, high=gain.high, n=len(correct), better="higher"
+        ),
     ]
     claim = case.distilled.claims.get(name)
     verdict_on_claim, sentence = _verify(claim, correct.mean(1), published=case.recipe.name.startswith("published"))
@@ -60,9 +62,7 @@ def accuracy(case: AuditCase) -> CheckResult:
         metrics.append(Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None))
     no_better = gain.low is None or gain.low <= 0
     worse = gain.high is not None and gain.high < 0
-    against = (
-        f"{100 * abs(gain.value):.1f} points {'above' if gain.value >= 0 else 'below'} a random real subset of the same size"
-    )
+    against = f"{100 * abs(gain.value):.1f} points {'above' if gain.value >= 0 else 'below'} a random real subset of the same size"
     return accuracy.result(
         judge(material=worse or verdict_on_claim == "overstated", shown=no_better, power=power),
         f"{name} reaches {_percent(reached)} on held-out images, {against}; {sentence}.",
@@ -111,7 +111,7 @@ def _verify(claim: Claim | None, accuracies: np.ndarray, *, published: bool) -> 
     if gap.low is None or gap.high is None:
         return "cannot tell", f"{said}, one network cannot verify it"
     bounds = f"measured minus claimed {100 * gap.value:+.2f} points [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
-    if -CLAIM_MARGIN <= gap.low and gap.high <= CLAIM_MARGIN:
+    if gap.low >= -CLAIM_MARGIN and gap.high <= CLAIM_MARGIN:
         return "confirmed", f"{said}: claim confirmed, {bounds}"
     if gap.high < 0 and gap.value < -CLAIM_MARGIN:
         return "overstated", f"{said}: claim overstated, {bounds}"
@@ -128,7 +128,10 @@ def _power(accuracies: np.ndarray) -> Power | None:
     found = sum(a <= prediction_t(rest).high for a, rest in zip(accuracies, others, strict=True))
     interval = clopper_pearson(found, len(accuracies))
     return Power(
-        value=interval.value, low=interval.low, high=interval.high, defect="a random real subset offered as a distilled set"
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        defect="a random real subset offered as a distilled set",
     )
 
 

@@ -1,0 +1,3 @@
+from ddaudit.cli import main
+
+main()

@@ -1,0 +1,188 @@
+"""The whole job on one page: open, compare, check, assemble."""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import ddaudit
+from ddaudit.case import AuditCase, Progress, silent
+from ddaudit.checks import Check, all_checks
+from ddaudit.config import AuditConfig
+from ddaudit.data.distilled import DistilledSet
+from ddaudit.data.formats import open_distilled
+from ddaudit.data.originals import Original, load_original
+from ddaudit.data.pixelspace import infer, parse_space
+from ddaudit.errors import AuditError, RefusedFileError
+from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
+from ddaudit.statistics.errors import TooFewExamplesError
+from ddaudit.training.device import describe, resolve
+from ddaudit.training.store import Store, default_folder
+
+#: Says that nothing is kept between runs.
+NO_STORE = Path("none")
+
+
+def scan(
+    path: str | Path,
+    original: str | Original | None = None,
+    *,
+    config: AuditConfig | None = None,
+    data_root: Path | None = None,
+    download: bool = False,
+    run: int | None = None,
+    pixel_space: str | None = None,
+    progress: Progress = silent,
+    command: str = "ddaudit.scan(...)",
+) -> Scorecard:
+    """Audit a distilled dataset.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or folder, that was published.
+    original : str, Original or None
+        The dataset that it claims to stand for; without one, the checks that need it do not run.
+    config : AuditConfig, optional
+        Default: the profile "quick".
+    data_root : Path, optional
+        Folder that holds the originals.
+    download : bool
+        Whether a missing original may be downloaded.
+    run : int, optional
+        Which of several runs in the file, from 0; the default is the last.
+    pixel_space : str, optional
+        Overrides the inference, such as "zscore" or "zca:0.1".
+
+    Returns
+    -------
+    Scorecard
+
+    Raises
+    ------
+    AuditError
+        Where the file is no distilled set, does not fit the original, or the original is not to be had.
+    """
+    config = config or AuditConfig()
+    device = resolve(config.device)
+    tool = Tool(
+        version=ddaudit.__version__,
+        seed=config.seed,
+        profile=config.profile,
+        device=describe(device),
+        command=command,
+        environment=_environment(),
+    )
+    reference = (
+        load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
+    )
+    about = (
+        OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
+    )
+    progress("opening the file", 0, 1)
+    try:
+        distilled = open_distilled(Path(path), run=run, classes=len(reference.classes) if reference else None)
+    except RefusedFileError as refusal:
+        if not refusal.hostile:
+            raise
+        return _refused(tool, Path(path), about, refusal)
+    if reference:
+        _fits(distilled, reference)
+    progress("inferring the pixel space", 0, 1)
+    distilled = _in_its_space(distilled, reference, pixel_space)
+    case = AuditCase(distilled, reference, config, device, _store(config), progress)
+    results, not_run = _run(case)
+    return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
+
+
+def _run(case: AuditCase) -> tuple[list[CheckResult], list[NotRun]]:
+    results: list[CheckResult] = []
+    not_run: list[NotRun] = []
+
+    def skip(check: Check, reason: str) -> None:
+        not_run.append(NotRun(id=check.id, title=check.title, pillar=check.pillar, reason=reason))
+
+    checks = all_checks()
+    for number, check in enumerate(checks):
+        case.progress(f"check {number + 1} of {len(checks)}: {check.title}", number, len(checks))
+        if check.needs_original and case.original is None:
+            skip(check, "It needs the original dataset: name it with --original.")
+            continue
+        started = time.perf_counter()
+        try:
+            result = check.run(case)
+        except TooFewExamplesError as reason:
+            skip(check, f"The sample cannot carry it: {reason}.")
+            continue
+        results.append(result.model_copy(update={"seconds": round(time.perf_counter() - started, 2)}))
+    return results, not_run
+
+
+def _fits(distilled: DistilledSet, original: Original) -> None:
+    data, shape = distilled.data, original.train.shape
+    if data.shape != shape:
+        raise AuditError(
+            f"The set's images are {_size(data.shape)}, those of {original.name} are {_size(shape)}: "
+            f"is {original.name} the dataset that it was distilled from? Name the right one with --original."
+        )
+    if data.classes != len(original.classes) or data.hard_labels.max() >= len(original.classes):
+        raise AuditError(
+            f"The set has {data.classes} classes, {original.name} has {len(original.classes)}: "
+            f"is {original.name} the dataset that it was distilled from? Name the right one with --original."
+        )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{height}x{width} with {channels} channel{'s' if channels != 1 else ''}"
+
+
+def _in_its_space(distilled: DistilledSet, original: Original | None, wanted: str | None) -> DistilledSet:
+    if wanted is not None:
+        return distilled.with_space(parse_space(wanted, original), ("named by the user",))
+    if distilled.provenance.reader == "native":
+        return distilled
+    space, evidence = infer(distilled.data.images, distilled.data.labels, original)
+    return distilled.with_space(space, evidence)
+
+
+def _store(config: AuditConfig) -> Store:
+    return Store(None if config.store == NO_STORE else config.store or default_folder())
+
+
+def _subject(distilled: DistilledSet) -> Subject:
+    data, provenance = distilled.data, distilled.provenance
+    space = data.space
+    described = f"{space.name}{f' ({space.detail})' if space.detail else ''}, confidence {space.confidence:.2f}"
+    return Subject(
+        path=provenance.path,
+        sha256=provenance.sha256,
+        reader=provenance.reader,
+        images=len(data),
+        classes=data.classes,
+        ipc=data.ipc,
+        shape=list(data.shape),
+        labels="soft" if data.soft else "hard",
+        pixel_space=described,
+        claims={name: claim.mean for name, claim in distilled.claims.items()},
+        notes=[*provenance.notes, *distilled.space_evidence],
+    )
+
+
+def _refused(tool: Tool, path: Path, about: OriginalInfo | None, refusal: RefusedFileError) -> Scorecard:
+    """The scorecard of a file that was not opened, because opening it would have done harm."""
+    from hashlib import sha256
+
+    file, *others = all_checks()
+    digest = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    result = file.result("fail", str(refusal), advice="Do not open this file with torch.load, pickle or numpy.")
+    reason = "The file was not opened."
+    skipped = [NotRun(id=c.id, title=c.title, pillar=c.pillar, reason=reason) for c in others]
+    return Scorecard.assemble(tool, Subject(path=str(path), sha256=digest), about, [result], skipped)
+
+
+def _environment() -> dict[str, str]:
+    packages = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

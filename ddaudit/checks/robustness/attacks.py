@@ -1,0 +1,197 @@
+"""DD-ROB-ATTACKS: how small a change of the pixels fools models trained on the set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.registry import check
+from ddaudit.checks.robustness.evasion import EPSILONS, FGSM, PGD, Attack, robust_outcomes
+from ddaudit.checks.verdicts import judge
+from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
+from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
+from ddaudit.training.trainer import TrainedModel
+
+#: Robust accuracy this far below the control's, beyond the interval, is a failure; also what the power is measured for.
+MARGIN = 0.10
+SIMULATIONS = 200
+
+
+@check(
+    id="DD-ROB-ATTACKS",
+    title="Adversarial attacks on models trained on the set",
+    pillar="robustness",
+    threat_model="Someone who can see a deployed model's gradients and change each pixel of its input by up to epsilon.",
+)
+def attacks(case: AuditCase) -> CheckResult:
+    """Are models trained on the set more easily fooled than models trained on a random real subset?
+
+    ART's FGSM and PGD in pixel space over a range of radii, L-infinity, on several models of S and of random real
+    subsets; compared at the radius at which the controls' accuracy under PGD is nearest to half their clean accuracy.
+
+    References
+    ----------
+    Goodfellow, Shlens & Szegedy, ICLR 2015; Madry et al., ICLR 2018; Zhou et al., BEARD, 2024.
+    """
+    rng = np.random.default_rng(case.seed("attacks/examples"))
+    test = case.reference.test
+    rows = np.sort(rng.choice(len(test), min(case.config.attack_examples, len(test)), replace=False))
+    pixels, labels = test.pixels(rows), test.labels[rows]
+    models = case.audited_models[: case.config.attack_models]
+    controls = case.control_models[: case.config.attack_models]
+    methods: tuple[Attack, ...] = (FGSM(), PGD(case.config.attack_steps))
+    ours = {a.name: _curve(case, models, a, pixels, labels) for a in methods}
+    theirs = {a.name: _curve(case, controls, a, pixels, labels) for a in methods}
+
+    clean = theirs["pgd"][:, 0].mean()
+    compared = int(np.argmin(np.abs(theirs["pgd"].mean((0, 2)) - clean / 2)))
+    difference = difference_over_seeds(ours["pgd"][:, compared], theirs["pgd"][:, compared])
+    material = difference.high is not None and difference.high < -MARGIN
+    shown = difference.high is not None and difference.high < 0
+    power = _power(theirs["pgd"][:, compared], case.seed("attacks/power"))
+    stronger = float((ours["fgsm"].mean((0, 2)) - ours["pgd"].mean((0, 2))).min()) >= -0.02
+    return attacks.result(
+        judge(material=material, shown=shown, power=power, sound=stronger),
+        _finding(difference, compared, ours["pgd"], theirs["pgd"]),
+        metrics=_metrics(ours, theirs, difference, compared),
+        power=power,
+        evidence=[
+            Figure(
+                name="robust_accuracy",
+                caption="Accuracy under attack against the radius, with 95 % intervals over models and images.",
+                form="line",
+                x_label="epsilon, in 1/255 of the pixel range (L-infinity)",
+                y_label="robust accuracy",
+                series=[
+                    _series(f"{who}, {name.upper()}", tables[name], role)
+                    for who, tables, role in (
+                        ("audited set", ours, "subject"),
+                        ("random real subset", theirs, "control"),
+                    )
+                    for name in tables
+                ],
+            ),
+            Table(
+                name="attack_settings",
+                caption="Every hyper-parameter; all attacks act on pixels in [0, 1], the pixel space is inside the model.",
+                columns=["attack", "settings", "images", "models of the set", "models of controls"],
+                rows=[[a.name, a.settings(), len(rows), len(models), len(controls)] for a in methods],
+            ),
+        ],
+        assumptions=[
+            Assumption(
+                text="The iterative attack is at least as strong as the single step, to within 2 points.", held=stronger
+            ),
+        ],
+        advice=(
+            "Train with adversarial examples of the original if the model will meet an adversary." if shown else ""
+        ),
+        references=[
+            "Madry et al., ICLR 2018",
+            "Zhou et al., BEARD, arXiv:2411.09265",
+            "Nicolae et al., ART, arXiv:1807.01069",
+        ],
+        trained=sorted({m.dataset for m in models + controls}),
+    )
+
+
+def _curve(
+    case: AuditCase, models: list[TrainedModel], attack: Attack, pixels: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """bool (models, epsilons, images)."""
+    return np.stack(
+        [
+            robust_outcomes(
+                model,
+                attack,
+                pixels,
+                labels,
+                classes=case.audited.classes,
+                seed=case.seed(f"attacks/{attack.name}", i),
+                on_epsilon=lambda d, n, m=model: case.progress(f"{attack.name} on {m.dataset}", d, n),  # type: ignore[misc]
+            )
+            for i, model in enumerate(models)
+        ]
+    )
+
+
+def _power(control: np.ndarray, seed: int) -> Power:
+    """Break a share of the images that the controls withstand, so that they lose ``MARGIN``, and ask again."""
+    rng = np.random.default_rng(seed)
+    standing = control.mean()
+    share = min(1.0, MARGIN / standing) if standing > 0 else 1.0
+    found = 0
+    for _ in range(SIMULATIONS):
+        planted = control & (rng.random(control.shape[1]) >= share)
+        difference = difference_over_seeds(planted, control)
+        found += difference.high is not None and difference.high < 0
+    interval = clopper_pearson(found, SIMULATIONS)
+    return Power(
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        defect=f"robust accuracy {100 * MARGIN:g} points below the control's (simulated on the control's outcomes)",
+    )
+
+
+def _metrics(
+    ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], difference: Interval, compared: int
+) -> list[Metric]:
+    metrics = [
+        Metric(
+            name=f"robust_accuracy_difference[pgd,linf,eps={_label(EPSILONS[compared])}]",
+            value=difference.value,
+            low=difference.low,
+            high=difference.high,
+            n=difference.n,
+            unit="fraction",
+            better="higher",
+        )
+    ]
+    for name, table in ours.items():
+        for i, epsilon in enumerate(EPSILONS):
+            a, b = accuracy_over_seeds(table[:, i]), accuracy_over_seeds(theirs[name][:, i])
+            control = ControlValue(name="random real subset", value=b.value, low=b.low, high=b.high)
+            metrics.append(
+                Metric(
+                    name=f"robust_accuracy[{name},linf,eps={_label(epsilon)}]",
+                    value=a.value,
+                    low=a.low,
+                    high=a.high,
+                    n=a.n,
+                    unit="fraction",
+                    better="higher",
+                    controls=[control],
+                )
+            )
+    return metrics
+
+
+def _label(epsilon: float) -> str:
+    return f"{255 * epsilon:g}/255" if epsilon else "0"
+
+
+def _series(name: str, table: np.ndarray, role: str) -> Series:
+    intervals = [accuracy_over_seeds(table[:, i]) for i in range(len(EPSILONS))]
+    return Series.model_validate(
+        {
+            "name": name,
+            "x": [255 * e for e in EPSILONS],
+            "y": [i.value for i in intervals],
+            "low": [i.low for i in intervals],
+            "high": [i.high for i in intervals],
+            "role": role,
+        }
+    )
+
+
+def _finding(difference: Interval, compared: int, ours: np.ndarray, theirs: np.ndarray) -> str:
+    spread = (
+        f" [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+        if difference.low is not None and difference.high is not None
+        else ""
+    )
+    return (
+        f"Under PGD at epsilon {_label(EPSILONS[compared])} models of the set keep {100 * ours[:, compared].mean():.1f} % accuracy, those of "
+        f"random real subsets {100 * theirs[:, compared].mean():.1f} % ({100 * difference.value:+.1f} points{spread})."
+    )
