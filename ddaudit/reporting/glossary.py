@@ -117,6 +117,14 @@ METRICS: dict[str, MetricWords] = {
     "traced_share": MetricWords(
         "Traced images", "Share of synthetic images that point to one training image far beyond chance.", True
     ),
+    "nearest_is_training_image": MetricWords(
+        "Nearer to training images",
+        "Share of synthetic images whose best match is a training image, of as many training as held-out ones.",
+        True,
+    ),
+    "smallest_traceable_correlation": MetricWords(
+        "Weakest visible trace", "How alike a synthetic image and its start must be for this check to see it."
+    ),
     "median_z": MetricWords(
         "Typical match", "Median z-score of the best match of a synthetic image among training images."
     ),

@@ -24,6 +24,8 @@ PICTURE_BUDGET = 2_500_000
 MOST_ROWS = 1_000
 #: Pictures of one check that are seen at once; the others unfold.
 _PICTURES_AT_ONCE = 12
+#: So many may be large.
+_FEW_PICTURES = 4
 #: A group of metrics with more rows than this unfolds.
 _METRIC_ROWS_AT_ONCE = 24
 
@@ -98,6 +100,7 @@ class Section:
 
     check: CheckResult
     groups: list[ranges.Group]
+    bare: list[ranges.Group]
     drawings: list[Drawing]
     pictures: list[Picture]
     more_pictures: list[Picture]
@@ -107,10 +110,14 @@ class Section:
 
 def _section(index: int, check: CheckResult, budget: _Budget) -> Section:
     figures = [item for item in check.evidence if isinstance(item, Figure)]
-    pictures = [budget.picture(item) for item in check.evidence if isinstance(item, Image)]
+    images = [item for item in check.evidence if isinstance(item, Image)]
+    largest = (640, 160) if len(images) <= _FEW_PICTURES else (260, 96)
+    pictures = [budget.picture(image, largest) for image in images]
+    groups = ranges.groups(check.metrics)
     return Section(
         check=check,
-        groups=ranges.groups(check.metrics),
+        groups=[group for group in groups if not group.is_bare],
+        bare=[group for group in groups if group.is_bare],
         drawings=[
             Drawing(figure, plots.draw(figure, f"fig{index}-{number}"), plots.legend(figure), _points(figure))
             for number, figure in enumerate(figures)
@@ -153,7 +160,8 @@ class _Budget:
     def __init__(self, left: int) -> None:
         self.left = left
 
-    def picture(self, image: Image) -> Picture:
+    def picture(self, image: Image, largest: tuple[int, int]) -> Picture:
+        """The picture, enlarged towards ``largest`` (width, height), or the reason why it is not shown."""
         size = _png_size(image.png)
         if size is None:
             return Picture(image, note="This picture is not a PNG and is not shown.")
@@ -162,7 +170,7 @@ class _Budget:
         self.left -= len(image.png)
         width, height = size
         # Whole multiples, so that every pixel of a small image is a square of its own.
-        scale = max(1, min(160 // height, 640 // width))
+        scale = max(1, min(largest[0] // width, largest[1] // height))
         # Checked above to be base64 and nothing else; as plain text it would be cut like any other long text.
         source = Markup("data:image/png;base64,{}").format(Markup(image.png))
         return Picture(image, source, width * scale, height * scale)

@@ -120,6 +120,7 @@ class _Points:
     """A series as arrays (n,), thinned, with category names replaced by their positions."""
 
     def __init__(self, series: Series, categories: list[str]) -> None:
+        self.named = bool(categories)
         position = {name: float(index) for index, name in enumerate(categories)}
         x = [position[value] if isinstance(value, str) else value for value in series.x]
         count = min(len(x), len(series.y))
@@ -148,7 +149,7 @@ def _frame(axes: Axes, figure: Figure, categories: list[str], sideways: bool) ->
     value_axis, name_axis = (axes.xaxis, axes.yaxis) if sideways else (axes.yaxis, axes.xaxis)
     value_axis.grid(visible=True, color=_PLACEHOLDER["rule"], linewidth=0.6)
     axes.set_axisbelow(True)
-    x_label, y_label = brief(figure.x_label, 48), brief(figure.y_label, 36)
+    x_label, y_label = brief(figure.x_label, 56), brief(figure.y_label, 36)
     axes.set_xlabel(y_label if sideways else x_label, color=_PLACEHOLDER["ink"])
     axes.set_ylabel(x_label if sideways else y_label, color=_PLACEHOLDER["ink"])
     _scale(axes, "x" if sideways else "y", figure.y_scale, [v for s in figure.series for v in s.y])
@@ -181,7 +182,11 @@ def _draw_series(axes: Axes, figure: Figure, points: _Points, key: Key, sideways
     elif figure.form == "bars":
         _draw_bars(axes, figure, points, key, sideways)
     elif figure.form == "points":
-        axes.errorbar(points.x, points.y, yerr=points.errors, color=colour, fmt="o", markersize=4.5, linewidth=1.3)
+        # Names leave room to put series side by side, so that their error bars do not cover each other.
+        beside = 0.16 * _offset(figure, key) if points.named else 0.0
+        axes.errorbar(
+            points.x + beside, points.y, yerr=points.errors, color=colour, fmt="o", markersize=4.5, linewidth=1.3
+        )
     elif figure.form == "step":
         axes.step(points.x, points.y, where="mid", color=colour, linewidth=1.4)
         axes.fill_between(points.x, 0, points.y, step="mid", color=colour, alpha=0.16, linewidth=0)
@@ -193,14 +198,18 @@ def _draw_series(axes: Axes, figure: Figure, points: _Points, key: Key, sideways
 
 
 def _draw_bars(axes: Axes, figure: Figure, points: _Points, key: Key, sideways: bool) -> None:
-    place = [k.css for k in legend(figure)].index(key.css)
     width = 0.76 / len(figure.series)
-    at = points.x + (place - (len(figure.series) - 1) / 2) * width
+    at = points.x + _offset(figure, key) * width
     error: dict[str, Any] = {"ecolor": _PLACEHOLDER["ink"], "error_kw": {"linewidth": 0.9}}
     if sideways:
         axes.barh(at, points.y, height=width * 0.9, color=_PLACEHOLDER[key.css], xerr=points.errors, **error)
     else:
         axes.bar(at, points.y, width=width * 0.9, color=_PLACEHOLDER[key.css], yerr=points.errors, **error)
+
+
+def _offset(figure: Figure, key: Key) -> float:
+    """Places from the middle at which a series stands beside the others."""
+    return legend(figure).index(key) - (len(figure.series) - 1) / 2
 
 
 _SVG = "{http://www.w3.org/2000/svg}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.ticker import MaxNLocator
 
 from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
-from ddaudit.reporting.wording import interval, interval_name, quantity
+from ddaudit.reporting.wording import interval, interval_name, quantity, tick_label
 from ddaudit.results import ControlValue, Metric
 
 #: Units of a plot from left to right; the margins keep markers at the ends whole.
@@ -46,14 +46,17 @@ class Group:
     """Metrics of one kind, drawn on one axis."""
 
     kind: str
-    object: str
-    """What the metric speaks of, such as an architecture, where the group has only one."""
     words: MetricWords
     metrics: int
     better: str
     interval_name: str
     rows: list[Row]
     ticks: list[Tick]
+
+    @property
+    def is_bare(self) -> bool:
+        """Nothing but values: no interval and no control to compare with."""
+        return not any(row.is_control or row.interval for row in self.rows)
 
 
 def groups(metrics: Sequence[Metric]) -> list[Group]:
@@ -68,20 +71,18 @@ def _group(kind: str, metrics: list[Metric]) -> Group:
     axis = _Axis([*metrics, *(control for metric in metrics for control in metric.controls)])
     rows = []
     for metric in metrics:
-        name = metric_parts(metric.name)[1] if len(metrics) > 1 else ""
-        rows.append(_row(name or "this set", metric, metric, axis, None))
+        rows.append(_row(metric_parts(metric.name)[1] or "this set", metric, metric, axis, None))
         beside = axis.at(metric.value)
         rows += [_row(control.name, control, metric, axis, beside) for control in metric.controls]
     first = metrics[0]
     return Group(
         kind=kind,
-        object=metric_parts(first.name)[1] if len(metrics) == 1 else "",
         metrics=len(metrics),
         words=metric_words(first.name),
         better={"higher": "higher is better", "lower": "lower is better", "": ""}[first.better],
         interval_name=interval_name(metrics),
         rows=rows,
-        ticks=[Tick(at, quantity(value, first)) for value, at in axis.ticks],
+        ticks=[Tick(at, tick_label(value, first)) for value, at in axis.ticks],
     )
 
 
@@ -110,6 +111,9 @@ class _Axis:
         if not self.drawn:
             return
         steps = [float(step) for step in MaxNLocator(4).tick_values(min(values), max(values))]
+        if min(values) >= 0 and max(values) <= 1:
+            # No share is below 0 or above 1, so no axis of shares should be.
+            steps = sorted({min(max(step, 0.0), 1.0) for step in steps})
         self.start, self.end = steps[0], steps[-1]
         # Even steps, of which as many are labelled as there is room for.
         self.ticks = [(value, self._place(value)) for value in steps[:: math.ceil(len(steps) / 4)]]

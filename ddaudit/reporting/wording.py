@@ -34,6 +34,9 @@ VERDICT_SIGNS: dict[Verdict, str] = {"pass": "✓", "warn": "!", "fail": "✗", 
 #: Below it, finding nothing is inconclusive (DESIGN.md 1).
 ENOUGH_POWER = 0.8
 
+#: Advice of a check that could not tell and gives none of its own.
+UNSETTLED = "Not settled by this audit: do not count it as a pass."
+
 NOT_MEASURED = "–"
 
 
@@ -80,6 +83,12 @@ def quantity(value: float | None, metric: Metric) -> str:
     """The value in the metric's own manner: per cent for rates, else the number with its unit."""
     figures, unit = _figures_and_unit(value, metric)
     return figures + unit
+
+
+def tick_label(value: float, metric: Metric) -> str:
+    """The value on an axis of the metric: per cent, or the number without its unit."""
+    figures, unit = _figures_and_unit(value, metric)
+    return figures + unit if unit == " %" else figures
 
 
 def interval(bounds: Metric | ControlValue, metric: Metric) -> str:
@@ -171,8 +180,9 @@ def next_steps(scorecard: Scorecard) -> list[Step]:
     """What the checks that did not pass advise, the most alarming first, nothing twice."""
     steps: dict[str, Step] = {}
     for check in by_severity(scorecard.checks):
-        if check.verdict in ("fail", "warn", "inconclusive") and check.advice:
-            steps.setdefault(check.advice, Step(check.advice, check))
+        advice = check.advice or (UNSETTLED if check.verdict == "inconclusive" else "")
+        if check.verdict in ("fail", "warn", "inconclusive") and advice:
+            steps.setdefault(f"{advice} {check.id}" if advice == UNSETTLED else advice, Step(advice, check))
     return list(steps.values())
 
 

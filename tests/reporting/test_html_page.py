@@ -12,9 +12,10 @@ from parsed_page import Page
 from PIL import Image as Pillow
 
 from ddaudit.reporting import html_report, render
-from ddaudit.reporting.glossary import TERMS
+from ddaudit.reporting.glossary import METRICS, TERMS
 from ddaudit.results import Figure, Image, Metric, Scorecard, Series, Table
 
+MEANING = METRICS["auc"].meaning.split()
 VOID = {"meta", "link", "img", "input", "br"}
 
 
@@ -100,7 +101,7 @@ def test_every_interval_stands_beside_the_same_metric_on_controls(scorecard):
     trace = text[text.index('id="DD-UTL-ACCURACY"') : text.index('id="DD-PRV-TRACE"')]
     rows = [re.sub(r"<[^>]+>", " ", row).replace("\xa0", " ").split() for row in re.findall(r"<tr.*?</tr>", trace)]
     rows = [" ".join(row) for row in rows]
-    assert "this set 91.8 % 90.5 to 93.1 % 360" in rows
+    assert "ConvNet 91.8 % 90.5 to 93.1 % 360" in rows
     assert "random real subset 87.7 % 86.1 to 89.3 %" in rows
     assert any("95 % interval" in row for row in rows)
     every = {(check.id, metric.name) for check in scorecard.checks for metric in check.metrics}
@@ -201,7 +202,7 @@ def test_a_metric_with_no_value_shows_no_number(scorecard):
     bare = [Metric(name="auc[x]", value=None), Metric(name="unheard_of", value=1e-9, low=None, high=2e-9)]
     text = render(with_evidence(scorecard, metrics=bare), "html")
     rows = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r'<tr class="ours">.*?</tr>', text)]
-    assert rows == [["this", "set", "–", "–"], ["this", "set", "1e-09", "–", "to", "2e-09"]]
+    assert rows == [["this", "set", "1e-09", "–", "to", "2e-09"], ["AUC,", "x", "auc", *MEANING, "–"]]
     assert "nan" not in text.lower().replace("finance", "")
 
 
