@@ -19,7 +19,7 @@ def claims_of(accuracies: Any) -> tuple[dict[str, Claim], tuple[str, ...]]:
     for architecture, values in accuracies.items() if isinstance(accuracies, dict) else ():
         try:
             numbers = np.asarray(values, dtype=np.float64).ravel()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             continue
         if numbers.size == 0:
             continue

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from ddaudit.data.distilled import Claim, LabelledImages
@@ -71,8 +72,8 @@ def save_distilled(
     }
     try:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path, metadata=texts)
-    except OSError as error:
-        raise AuditError(f"{path} cannot be written: {error.strerror or error}.") from None
+    except (OSError, SafetensorError) as error:
+        raise AuditError(f"{path} cannot be written: {error}.") from None
 
 
 def read(source: Source) -> Reading | None:

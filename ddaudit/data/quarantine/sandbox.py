@@ -90,7 +90,7 @@ def _ask(paths: Sequence[Path], limits: Limits, folder: Path) -> dict[str, Any]:
 
 
 def _death(code: int, name: str, limits: Limits) -> RefusedFileError:
-    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
+    if code == -signal.SIGXCPU:
         return RefusedFileError(
             "time-limit", f"Reading {name} took more than {limits.cpu_seconds} s of computing.", hostile=True
         )

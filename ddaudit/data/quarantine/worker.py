@@ -42,7 +42,7 @@ def main() -> None:
     """Do the job on standard input and end."""
     job = json.load(sys.stdin)
     limits = Limits(**job["limits"])
-    folder = Path.cwd()
+    folder = Path.cwd().resolve()
     confinement = Confinement(limits, folder)
     try:
         answer = _read_all([Path(path) for path in job["paths"]], limits, confinement)
@@ -62,7 +62,7 @@ class Confinement:
         self.folder = folder
         self.denying = True
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
         largest = limits.array_bytes + 64 * MIB
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         self._cap_memory()
@@ -97,7 +97,7 @@ class Confinement:
             raise PermissionError(f"{event} is denied while a file is read")
 
     def _is_ours(self, path: Any) -> bool:
-        return isinstance(path, (str, Path)) and Path(path).absolute().is_relative_to(self.folder)
+        return isinstance(path, (str, Path)) and Path(path).resolve().is_relative_to(self.folder)
 
 
 def out_of_memory(limits: Limits) -> list[Any]:
