@@ -66,7 +66,7 @@ class AuditConfig:
     inversion_steps: int = 80
     inversion_width: int = 32
     distillation_steps: int = 200
-    planted_sets: int = 4
+    planted_sets: int = 3
     threads: int = 2
     store: Path | None = None
 
@@ -79,17 +79,13 @@ PROFILES: dict[str, AuditConfig] = {
         seeds=5,
         control_draws=5,
         mia_examples=10_000,
-        mia_references=4,
         attack_examples=500,
         attack_models=3,
         attack_steps=20,
-        inversion_controls=24,
-        inversion_planted=10,
-        inversion_models=3,
-        inversion_images=40,
-        inversion_steps=150,
+        inversion_controls=20,
+        inversion_planted=6,
+        inversion_steps=120,
         distillation_steps=500,
-        planted_sets=10,
     ),
     "thorough": AuditConfig(
         profile="thorough",
@@ -106,8 +102,8 @@ PROFILES: dict[str, AuditConfig] = {
         inversion_models=4,
         inversion_images=60,
         inversion_steps=250,
-        distillation_steps=2000,
         inversion_width=64,
+        distillation_steps=2000,
         planted_sets=20,
     ),
 }

@@ -159,6 +159,9 @@ def accuracy_over_seeds(correct: npt.ArrayLike, confidence: float = 0.95) -> Int
     limits are Wilson's with Student's quantile. Where all outcomes agree no variance can be seen and n is the number
     of images.
 
+    In simulation a nominal 95 % covers 93 to 98 %, from three seeds on, whatever the share of the seeds in the
+    variance; two seeds that differ by far more than the images' sampling noise are too few: 88 %.
+
     Parameters
     ----------
     correct : array_like of bool, shape (seeds, examples)
@@ -309,14 +312,15 @@ def bootstrap(
         raise ValueError("every stratum has a single entry, so there is nothing to resample")
 
     def limits(kind: str) -> tuple[float, float]:
-        # batch=1: scipy otherwise draws all resamples at once, a gigabyte for 60,000 scores.
+        # scipy otherwise draws all resamples at once, a gigabyte for 60,000 scores.
+        batch = max(1, 1_000_000 // sum(len(g) for g in resampled))
         found = stats.bootstrap(
-            resampled, of_indices, n_resamples=n_resamples, batch=1, vectorized=False,
+            resampled, of_indices, n_resamples=n_resamples, batch=batch, vectorized=False,
             confidence_level=confidence, method=kind, random_state=rng,
         ).confidence_interval  # fmt: skip
         return float(found.low), float(found.high)
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         low, high = limits(method)
     if np.isnan([low, high]).any():

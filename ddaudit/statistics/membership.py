@@ -180,8 +180,8 @@ def rmia(
     gamma : float
         Above 0; fixed beforehand.
     a : float or None
-        None where half of the references trained on each example (online). In [0, 1] where none did (offline): P(x) is
-        then approximated by ((1 + a) P_out(x) + 1 - a) / 2. Fixed beforehand.
+        None where half of the references trained on each example (online). In [0, 1] where none did (offline): P is
+        then approximated by ((1 + a) P_out + 1 - a) / 2. Fixed beforehand.
     unseen : array_like of bool, shape (references, n), optional
         Offline only: True where the reference did not train on the example; only those count.
 
@@ -211,9 +211,11 @@ def rmia(
     if unseen is not None and a is None:
         raise ValueError("which references are unseen matters offline only: give a as well")
     prior = _mean_where(x_references, _mask(unseen, x_references), "unseen by")
+    population_prior = z_references.mean(axis=0)
     if a is not None:
-        prior = ((1 + a) * prior + (1 - a)) / 2
-    population = np.sort(z / z_references.mean(axis=0))
+        # The same for both, so that a non-member is exchangeable with the population: its score is then uniform.
+        prior, population_prior = ((1 + a) * p_out / 2 + (1 - a) / 2 for p_out in (prior, population_prior))
+    population = np.sort(z / population_prior)
     return np.searchsorted(population, x / prior / gamma, side="right") / population.size
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -102,18 +103,20 @@ def _less_median(rows: Array) -> Array:
 
 
 def _gaussian_p(z: Array, runs: int) -> Array:
-    """Family-wise p-values if residuals are Gaussian: Student's, but for the median in place of the mean.
+    """Family-wise p-values if residuals are Gaussian: Student's, but for the median in place of the mean."""
+    spread, lower, upper = _simulated(runs, z.size)
+    gap = spread * z
+    # A class above the median leaves the middle to the others, or, of an even number, may be one of the middle two.
+    needed = np.minimum(gap + (lower + upper) / 2, lower + 2 * gap)
+    return np.where(z > 0, np.minimum(z.size * stats.norm.sf(needed).mean(axis=0), 1.0), 1.0)
 
-    Simulates the other classes' residuals and the null's spread, and gives the class in question its exact tail.
-    """
-    classes = z.size
+
+@lru_cache(maxsize=16)
+def _simulated(runs: int, classes: int) -> tuple[Array, Array, Array]:
+    """Spreads of clean nulls, and the middle of the other classes' residuals in clean sets; each (simulations, 1)."""
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((_SIMULATIONS, classes))
     freedom = (runs - 1) * (classes - 1)
-    spread = np.sqrt(np.square(_less_median(rows)).mean() * rng.chisquare(freedom, _SIMULATIONS) / freedom)
-    # A class above the median leaves the middle to the others, or, of an even number, may be one of the middle two.
+    spread = np.sqrt(np.square(_less_median(rows)).mean() * rng.chisquare(freedom, (_SIMULATIONS, 1)) / freedom)
     others = np.sort(np.column_stack([rows[:, 1:], np.full(_SIMULATIONS, np.inf)]), axis=1)
-    lower, upper = others[:, (classes - 1) // 2, None], others[:, classes // 2, None]
-    gap = spread[:, None] * z
-    needed = np.minimum(gap + (lower + upper) / 2, lower + 2 * gap)
-    return np.where(z > 0, np.minimum(classes * stats.norm.sf(needed).mean(axis=0), 1.0), 1.0)
+    return spread, others[:, [(classes - 1) // 2]], others[:, [classes // 2]]

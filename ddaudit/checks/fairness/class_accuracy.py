@@ -90,7 +90,7 @@ def _power(case: AuditCase, control: np.ndarray, labels: np.ndarray) -> Power:
         source = i % classes
         flip = LabelFlip(source, fraction=1.0)
         planted = flip.poison_set(case.real_subset(i, "class-power"), case.seed("class-power", i))
-        models = case.models(planted, case.recipe, 2)
+        models = case.models(planted, case.recipe, case.config.seeds)
         differences = _differences(case.correct(models), control, labels, classes)
         found += differences[source].high is not None and differences[source].high < 0
     interval = clopper_pearson(found, case.config.planted_sets)

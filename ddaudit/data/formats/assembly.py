@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
-from ddaudit.data.formats.gathering import Gathering, gather
+from ddaudit.data.formats.gathering import gather
 from ddaudit.data.formats.hidden import hidden_content
 from ddaudit.data.formats.layout import implied_labels, to_images, to_labels
 from ddaudit.data.formats.names import Stated, stated_in
@@ -56,18 +56,28 @@ def open_distilled(
     gathering = gather(path, limits)
     files = {str(file.path.relative_to(gathering.root)): file for file in quarantine(gathering.paths, limits)}
     main = str(gathering.main.relative_to(gathering.root)) if gathering.main else None
-    source = Source(path, files, main, Wishes(run, packing, classes))
+    return interpret(Source(path, files, main, Wishes(run, packing, classes), gathering.notes), limits)
+
+
+def interpret(source: Source, limits: Limits) -> DistilledSet:
+    """Ask the readers in turn and bring what the first of them finds into one layout.
+
+    Raises
+    ------
+    RefusedFileError
+        Where no reader knows the content ("not-a-dataset"), or it holds no images with labels.
+    """
     for reader in all_readers():
         reading = reader.read(source)
         if reading is not None:
-            return _assemble(source, reader, reading, gathering, limits)
+            return _assemble(source, reader, reading, limits)
     raise RefusedFileError(
-        "not-a-dataset", f"{path.name} opens safely but holds {_in_words(source)}, not a distilled set."
+        "not-a-dataset", f"{source.path.name} opens safely but holds {_in_words(source)}, not a distilled set."
     )
 
 
-def _assemble(source: Source, reader: Reader, reading: Reading, gathering: Gathering, limits: Limits) -> DistilledSet:
-    stated = stated_in(gathering.main or source.path)
+def _assemble(source: Source, reader: Reader, reading: Reading, limits: Limits) -> DistilledSet:
+    stated = stated_in(source.path if source.main is None else source.files[source.main].path)
     images, labels, classes, notes = _arrays(source, reading, stated, limits)
     files = source.files
     return DistilledSet(
@@ -85,7 +95,7 @@ def _assemble(source: Source, reader: Reader, reading: Reading, gathering: Gathe
             ipc=reading.ipc or stated.ipc,
             learning_rate=reading.learning_rate,
             globals=tuple(sorted({found for file in files.values() for found in file.globals})),
-            notes=(*gathering.notes, *reading.notes, *notes, *(note for file in files.values() for note in file.notes)),
+            notes=(*source.notes, *reading.notes, *notes, *(note for file in files.values() for note in file.notes)),
         ),
         hidden=hidden_content(files, reading.images, reading.extras),
         space_evidence=() if reading.space is None else ("the file declares its pixel space",),

@@ -46,12 +46,17 @@ class Source:
         Every file that was read, by its path relative to the folder.
     main : str or None
         The file with the images; None where every file holds one image.
+    wishes : Wishes
+        What the user said.
+    notes : tuple of str
+        What was noticed while the files were gathered.
     """
 
     path: Path
     files: Mapping[str, Quarantined]
     main: str | None
     wishes: Wishes = Wishes()
+    notes: tuple[str, ...] = ()
 
     @property
     def content(self) -> Content:
