@@ -316,7 +316,7 @@ def _whitening(images: np.ndarray, train: Split) -> tuple[PixelSpace, str | None
         ratios = scaled.var(axis=0)[16:1024] / (eigenvalues[16:1024] + 1e-9)
         coarse, *fine = (np.log10(band.mean()) for band in np.split(ratios, (48, 240)))
         distances[of_mean] = abs(np.mean(fine) - coarse - 0.25)
-    return PixelSpace.zca(train, of_mean=distances[True] + 0.1 < distances[False]), None
+    return PixelSpace.zca(train, of_mean=distances[True] < distances[False]), None
 
 
 def _unknown(images: np.ndarray, confidence: float) -> PixelSpace:
@@ -324,13 +324,16 @@ def _unknown(images: np.ndarray, confidence: float) -> PixelSpace:
 
 
 def _sentence(name: str, misfit: Misfit, accuracy: float | None) -> str:
-    sentence = (
-        f"Read as {name}, the images have {10**misfit.contrast:.2g} times the original's variance in its leading directions "
-        f"(coarse over fine structure {10**misfit.tilt:.2g}), and their mean is off by t = {np.sqrt(misfit.shift):.2g}"
+    return (
+        f"Read as {name}, the set has {10**misfit.contrast:.3g} times the original's variance "
+        f"({10**misfit.tilt:.2g} times as much in coarse as in fine structure), "
+        f"its mean image lies {np.sqrt(misfit.shift):.2g} standard errors away"
+        + (
+            "."
+            if accuracy is None
+            else f", and a classifier fitted on it recognises {accuracy:.1%} of training images."
+        )
     )
-    if accuracy is None:
-        return sentence + "."
-    return sentence + f"; a kernel classifier fitted on them recognises {accuracy:.1%} of training images."
 
 
 def _listed(numbers: tuple[float, ...]) -> str:
