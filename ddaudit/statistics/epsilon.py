@@ -89,11 +89,11 @@ def one_run_p(canaries: int, guesses: int, correct: int, epsilon: float, delta: 
     ----------
     Steinke, Nasr and Jagielski, Privacy auditing with one (1) training run, NeurIPS 2023, theorem 5.2.
     """
-    right = stats.binom(guesses, special.expit(epsilon))
-    tail = float(right.sf(correct - 1))
+    rate = special.expit(epsilon)
+    tail = float(stats.binom.sf(correct - 1, guesses, rate))
     if delta == 0 or correct == 0:
         return tail
     # P[v > Bin >= v - i] for i = 1 ... v; beyond v it cannot grow.
     short = np.arange(1, correct + 1)
-    mass = np.cumsum(right.pmf(correct - short))
+    mass = np.cumsum(stats.binom.pmf(correct - short, guesses, rate))
     return min(1.0, tail + 2 * canaries * delta * float((mass / short).max()))

@@ -1,0 +1,126 @@
+"""Clean sets are rarely called backdoored, a lowered class is found, and the standardisation is the one described."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ddaudit.statistics.errors import TooFewExamplesError
+from ddaudit.statistics.null_models import compare_with_clean
+
+
+def clean_sets(rng, runs, classes):
+    """Log norms: every class has its own level, every set its own, and each cell its noise."""
+    level = rng.normal(2.4, 0.1, classes)
+    return level + rng.normal(0, 0.2, (runs, 1)) + rng.normal(0, 0.05, (runs, classes))
+
+
+def residual(row, others):
+    """Log norm, less the class's mean over other sets, less the set's own median over classes."""
+    by_class = [row[c] - sum(o[c] for o in others) / len(others) for c in range(len(row))]
+    return np.array(by_class) - np.median(by_class)
+
+
+def z_by_the_words(row, null):
+    """Each null set predicted from the others gives the spread; it shrinks as a prediction from one more set does."""
+    squares = [residual(n, [o for j, o in enumerate(null) if j != i]) ** 2 for i, n in enumerate(null)]
+    runs = len(null)
+    return -residual(row, null) / np.sqrt(np.mean(squares)) / np.sqrt((1 + 1 / runs) / (1 + 1 / (runs - 1)))
+
+
+@pytest.mark.parametrize(("runs", "classes"), [(3, 2), (4, 5), (8, 10)])
+def test_z_is_standardised_as_described_and_every_clean_set_by_the_others_alone(runs, classes):
+    rng = np.random.default_rng(runs)
+    *null, audited = clean_sets(rng, runs + 1, classes)
+    found = compare_with_clean(audited, null)
+    np.testing.assert_allclose(found.z, z_by_the_words(audited, null))
+    for i, largest in enumerate(found.null_max_z):
+        assert largest == pytest.approx(z_by_the_words(null[i], [n for j, n in enumerate(null) if j != i]).max())
+    expected_rank = [(1 + (found.null_max_z >= z).sum()) / (1 + runs) for z in found.z]
+    assert found.rank_p.tolist() == expected_rank
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_levels_of_classes_and_of_sets_and_the_unit_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    sets = clean_sets(rng, 7, 6)
+    moved = 3 * (sets + rng.normal(size=6) + rng.normal(size=(7, 1)))
+    a, b = compare_with_clean(sets[0], sets[1:]), compare_with_clean(moved[0], moved[1:])
+    for field in ("z", "null_max_z", "parametric_p"):
+        np.testing.assert_allclose(getattr(a, field), getattr(b, field), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("runs", "classes"), [(3, 3), (8, 10), (5, 2)])
+def test_clean_sets_are_called_backdoored_as_rarely_as_the_p_values_say(runs, classes):
+    rng = np.random.default_rng(runs * classes)
+    smallest = []
+    for _ in range(800):
+        sets = clean_sets(rng, runs + 1, classes)
+        found = compare_with_clean(sets[0], sets[1:])
+        smallest.append((found.parametric_p.min(), found.rank_p.min()))
+    parametric, rank = np.array(smallest).T
+    assert (parametric <= 0.05).mean() == pytest.approx(0.05, abs=0.018)
+    assert (parametric <= 0.01).mean() <= 0.02
+    assert (rank <= 1 / (1 + runs)).mean() <= 1 / (1 + runs) + 0.015
+
+
+def test_the_median_matters_plain_students_would_raise_too_many_alarms():
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(700):
+        sets = clean_sets(rng, 8, 3)
+        z = compare_with_clean(sets[0], sets[1:]).z.max()
+        alarms += 3 * stats.t.sf(z, 6 * 2) <= 0.05
+    assert alarms / 700 > 0.07
+
+
+def test_a_lowered_class_is_found_by_name_and_others_stay_quiet():
+    # The digits probe: clean norms spread by a few percent, the triggered class at 7.2 where clean sets have 10 to 12.
+    rng = np.random.default_rng(0)
+    sets = clean_sets(rng, 9, 10)
+    audited = sets[0].copy()
+    audited[3] += np.log(7.2 / 11)
+    found = compare_with_clean(audited, sets[1:])
+    assert found.z.argmax() == 3
+    assert found.parametric_p[3] < 1e-4
+    assert found.rank_p[3] == 1 / 9
+    assert (np.delete(found.parametric_p, 3) > 0.05).all()
+
+
+def test_a_raised_class_is_no_alarm():
+    rng = np.random.default_rng(0)
+    sets = clean_sets(rng, 9, 10)
+    audited = sets[0].copy()
+    audited[3] += 1.0
+    found = compare_with_clean(audited, sets[1:])
+    assert found.z[3] < -5
+    assert found.parametric_p[3] == 1
+    assert found.rank_p[3] == 1
+
+
+def test_the_verdict_repeats_to_the_last_bit():
+    sets = clean_sets(np.random.default_rng(0), 9, 10)
+    first, second = compare_with_clean(sets[0], sets[1:]), compare_with_clean(sets[0], sets[1:])
+    assert first.parametric_p.tobytes() == second.parametric_p.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("audited", "clean", "sentence"),
+    [
+        (np.zeros(3), np.zeros((4, 2)), "two classes or more"),
+        (np.zeros(1), np.zeros((4, 1)), "two classes or more"),
+        (np.zeros(3), np.zeros(3), "two classes or more"),
+        (np.array([0, 1, np.inf]), np.eye(3), "must be finite"),
+        (np.zeros(3), np.diag([1, 2, np.nan]), "must be finite"),
+        (np.arange(3.0), np.ones((4, 3)), "all alike"),
+    ],
+)
+def test_statistics_that_cannot_be_compared_are_refused(audited, clean, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        compare_with_clean(audited, clean)
+
+
+def test_two_clean_sets_are_too_few_for_a_null():
+    with pytest.raises(TooFewExamplesError, match="at least three clean sets"):
+        compare_with_clean(np.zeros(3), np.eye(3)[:2])

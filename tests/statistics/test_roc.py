@@ -1,0 +1,206 @@
+"""ROC, AUC and TPR at low FPR agree with scikit-learn and with the definitions, and their intervals cover."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics
+
+from ddaudit.statistics.errors import TooFewExamplesError
+from ddaudit.statistics.roc import auc, auc_interval, detectable_auc, power_of_auc, roc_curve, tpr_at_fpr
+
+# Few distinct values, so that ties are the rule.
+TIED = st.lists(st.integers(0, 6).map(float), min_size=2, max_size=30)
+
+
+def sklearn_style(members, others):
+    return np.r_[np.ones(len(members)), np.zeros(len(others))], np.r_[members, others]
+
+
+@given(TIED, TIED)
+def test_auc_agrees_with_scikit_learn_under_ties(members, others):
+    assert auc(members, others) == pytest.approx(metrics.roc_auc_score(*sklearn_style(members, others)))
+
+
+@given(TIED, TIED)
+def test_auc_is_the_chance_that_a_member_scores_higher(members, others):
+    m, o = np.array(members)[:, None], np.array(others)[None]
+    assert auc(members, others) == pytest.approx(((m > o) + 0.5 * (m == o)).mean())
+    assert auc(others, members) == pytest.approx(1 - auc(members, others))
+    assert auc(np.exp(members), np.exp(others)) == auc(members, others)
+
+
+@given(TIED, TIED)
+def test_roc_curve_agrees_with_scikit_learn_and_holds_the_auc(members, others):
+    expected = metrics.roc_curve(*sklearn_style(members, others), drop_intermediate=False)
+    found = roc_curve(members, others)
+    for ours, theirs in zip((found.fpr, found.tpr, found.thresholds), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs)
+    assert np.trapezoid(found.tpr, found.fpr) == pytest.approx(auc(members, others))
+
+
+def delong_by_definition(members, others):
+    """Variance of the AUC from DeLong's structural components, pair by pair."""
+    m, o = np.asarray(members)[:, None], np.asarray(others)[None]
+    wins = (m > o) + 0.5 * (m == o)
+    return wins.mean(axis=1).var(ddof=1) / m.size + wins.mean(axis=0).var(ddof=1) / o.size
+
+
+def logit_half_width(interval):
+    return (stats.logistic.ppf(interval.high) - stats.logistic.ppf(interval.low)) / 2
+
+
+def test_the_interval_has_delongs_variance():
+    rng = np.random.default_rng(0)
+    members, others = rng.integers(0, 20, 70) + 4, rng.integers(0, 20, 90)
+    found = auc_interval(members, others, 0.9)
+    a = auc(members, others)
+    half = stats.norm.ppf(0.95) * np.sqrt(delong_by_definition(members, others)) / (a * (1 - a))
+    assert logit_half_width(found) == pytest.approx(half)
+    assert found.value == a
+    assert found.low < a < found.high
+    assert found.n == 160
+
+
+def test_delongs_variance_agrees_with_the_bootstrap():
+    rng = np.random.default_rng(1)
+    members, others = rng.normal(0.8, 1.5, 150), rng.normal(0, 1, 200)
+    resampled = [auc(rng.choice(members, 150), rng.choice(others, 200)) for _ in range(1500)]
+    a = auc(members, others)
+    spread = logit_half_width(auc_interval(members, others)) / 1.96 * a * (1 - a)
+    assert spread == pytest.approx(np.std(resampled), rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("n_member", "n_other", "shift"), [(50, 50, 0.0), (30, 500, 0.2), (200, 300, 1.0), (80, 80, 2.0)]
+)
+def test_the_interval_covers_the_true_auc(n_member, n_other, shift):
+    rng = np.random.default_rng(n_member)
+    truth = stats.norm.cdf(shift / np.sqrt(2))
+    missed = sum(
+        auc_interval(rng.normal(shift, 1, n_member), rng.normal(0, 1, n_other)).excludes(truth) for _ in range(1200)
+    )
+    assert 0.93 <= 1 - missed / 1200 <= 0.97
+
+
+def test_perfect_separation_still_has_an_honest_lower_end():
+    # With 20 against 20, what true area makes 20 wins out of 20 a one-in-forty event? Not 1.
+    found = auc_interval(np.arange(20) + 100.0, np.arange(20.0))
+    assert found.value == found.high == 1
+    assert 0.8 < found.low < 0.97
+    mirrored = auc_interval(np.arange(20.0), np.arange(20) + 100.0)
+    assert (mirrored.low, mirrored.high) == (0, pytest.approx(1 - found.low))
+    larger = auc_interval(np.arange(200) + 1000.0, np.arange(200.0))
+    assert larger.low > found.low
+
+
+def test_a_constant_score_has_an_auc_of_exactly_one_half():
+    found = auc_interval(np.ones(5), np.ones(7))
+    assert (found.low, found.value, found.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("function", [auc, auc_interval, roc_curve])
+@pytest.mark.parametrize("sides", [([], [1.0]), ([1.0, 2.0], [np.nan, 1.0]), ([[1.0]], [1.0])])
+def test_empty_sides_and_nan_are_refused(function, sides):
+    with pytest.raises(ValueError, match="expected a row of scores"):
+        function(*sides)
+
+
+def test_one_example_a_side_carries_no_interval():
+    with pytest.raises(TooFewExamplesError, match="needs two examples a side; found 1 members, 3 others"):
+        auc_interval([1.0], [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("function", [auc_interval, lambda m, o, c: tpr_at_fpr(m, o, 0.1, c)])
+def test_a_confidence_in_percent_is_refused(function):
+    with pytest.raises(ValueError, match=r"such as 0\.95"):
+        function(np.arange(200.0), np.arange(200.0), 95)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.05, 0.1, 0.25]), st.booleans())
+def test_tpr_at_fpr_is_the_best_that_scikit_learns_curve_allows(seed, fpr, tied):
+    rng = np.random.default_rng(seed)
+    members, others = rng.normal(1, 1, 50), rng.normal(0, 1, 200)
+    if tied:
+        members, others = members.round(), others.round()
+    curve = metrics.roc_curve(*sklearn_style(members, others), drop_intermediate=False)
+    found = tpr_at_fpr(members, others, fpr)
+    assert found.value == pytest.approx(curve[1][curve[0] <= fpr + 1e-12].max())
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.n == 50
+
+
+def test_tpr_is_refused_where_ten_non_members_may_not_be_accused():
+    with pytest.raises(TooFewExamplesError, match="at least 10000 non-members; there are 9999"):
+        tpr_at_fpr(np.zeros(100), np.arange(9999.0), 0.001)
+    assert tpr_at_fpr(np.full(100, 9989.5), np.arange(10_000.0), 0.001).value == 1
+    assert tpr_at_fpr(np.full(100, 9988.5), np.arange(10_000.0), 0.001).value == 0
+    for fpr in (0.0, 1.0, 5):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            tpr_at_fpr(np.zeros(100), np.arange(9999.0), fpr)
+
+
+@pytest.mark.parametrize(
+    ("n_member", "n_other", "fpr", "shift", "runs"),
+    [
+        (200, 1000, 0.05, 1.0, 800),  # both sides matter
+        (5000, 500, 0.02, 1.0, 500),  # the threshold, from 10 non-members, is nearly all of the uncertainty
+        (100, 20_000, 0.05, 2.0, 300),  # the members are
+        (500, 10_000, 0.001, 0.0, 500),  # the null, at the rate that membership inference is judged at
+    ],
+)
+def test_tpr_at_fpr_covers_the_rate_at_the_true_threshold(n_member, n_other, fpr, shift, runs):
+    rng = np.random.default_rng(n_other)
+    truth = stats.norm.sf(stats.norm.isf(fpr) - shift)
+    covered = sum(
+        not tpr_at_fpr(rng.normal(shift, 1, n_member), rng.normal(0, 1, n_other), fpr).excludes(truth)
+        for _ in range(runs)
+    )
+    # Documented as conservative: exact limits on both parts.
+    assert covered / runs >= 0.945
+
+
+def test_ignoring_the_thresholds_uncertainty_would_not_cover():
+    # Why the interval is not just binomial: 5,000 members, but only 10 non-members above the threshold.
+    rng = np.random.default_rng(0)
+    truth = stats.norm.sf(stats.norm.isf(0.02) - 1)
+    covered = 0
+    for _ in range(200):
+        found = tpr_at_fpr(rng.normal(1, 1, 5000), rng.normal(0, 1, 500), 0.02)
+        binomial = stats.binomtest(round(found.value * 5000), 5000).proportion_ci()
+        covered += binomial.low <= truth <= binomial.high
+    assert covered / 200 < 0.5
+
+
+@pytest.mark.parametrize(("n_member", "n_other", "power"), [(20, 20, 0.8), (100, 100, 0.3), (100, 1000, 0.8)])
+def test_power_is_how_often_the_interval_excludes_one_half(n_member, n_other, power):
+    rng = np.random.default_rng(0)
+    area = detectable_auc(n_member, n_other, power)
+    assert power_of_auc(n_member, n_other, area) == pytest.approx(power)
+    shift = np.sqrt(2) * stats.norm.ppf(area)
+    seen = sum(
+        auc_interval(rng.normal(shift, 1, n_member), rng.normal(0, 1, n_other)).excludes(0.5) for _ in range(800)
+    )
+    assert seen / 800 == pytest.approx(power, abs=0.05)
+
+
+@given(st.integers(20, 2000), st.integers(20, 2000), st.floats(0.01, 0.2))
+def test_power_starts_at_alpha_grows_with_the_area_and_is_symmetric(n_member, n_other, alpha):
+    assert power_of_auc(n_member, n_other, 0.5, alpha) == pytest.approx(alpha, abs=0.03)
+    powers = [power_of_auc(n_member, n_other, area, alpha) for area in (0.5, 0.53, 0.6, 0.8, 0.99)]
+    assert powers == sorted(powers)
+    assert power_of_auc(n_member, n_other, 0.4, alpha) == pytest.approx(power_of_auc(n_other, n_member, 0.6, alpha))
+
+
+def test_more_examples_detect_a_smaller_area_and_too_few_none():
+    areas = [detectable_auc(n, n) for n in (20, 100, 1000, 10_000)]
+    assert areas == sorted(areas, reverse=True)
+    # Hanley and McNeil's variance at 0.5 is (2n + 1) / 12 n^2; two-sided 5 %, power 0.8.
+    assert areas[-1] - 0.5 == pytest.approx((1.96 + 0.8416) * np.sqrt(20_001 / 12e8), rel=0.01)
+    with pytest.raises(TooFewExamplesError, match="2 members and 2 non-members cannot"):
+        detectable_auc(2, 2)
+    with pytest.raises(TooFewExamplesError, match="1 members"):
+        power_of_auc(1, 1000, 0.9)
+    with pytest.raises(ValueError, match="power must lie between"):
+        detectable_auc(100, 100, power=0.01)
