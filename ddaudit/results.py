@@ -23,6 +23,7 @@ PILLARS: tuple[Pillar, ...] = ("safety", "utility", "privacy", "robustness", "ba
 #: From the most to the least alarming; a pillar, and the whole, is its worst check.
 SEVERITY: tuple[Verdict, ...] = ("fail", "warn", "inconclusive", "not-run", "pass")
 
+Role = Literal["subject", "control", "reference"]
 Scalar = str | int | float | bool | None
 
 
@@ -93,7 +94,7 @@ class Series(Model):
     y: list[float | None]
     low: list[float | None] | None = None
     high: list[float | None] | None = None
-    role: Literal["subject", "control", "reference"] = "subject"
+    role: Role = "subject"
 
     @model_validator(mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.errors import AuditError
-from ddaudit.models import build
+from ddaudit.models import Classifier, build
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.augmentation import augment
 from ddaudit.training.device import repeatable, threads
@@ -103,7 +103,7 @@ class DistributionMatching:
         images = torch.stack([self._start(split, classes, space, members[j], seed, j) for j in range(len(pools))])
         images = images.to(device).requires_grad_(True)  # (sets, k, ipc, c, h, w)
         optimizer = torch.optim.SGD([images], lr=self.lr_images, momentum=self.momentum)
-        options = {} if self.width is None else {"width": self.width}
+        options: dict[str, Any] = {} if self.width is None else {"width": self.width}
         rng = generator(seed, "distribution-matching/batches")
         with threads(self.threads), repeatable():
             for step in range(self.iterations):
@@ -114,7 +114,7 @@ class DistributionMatching:
                     seed=derive_seed(seed, "distribution-matching/network", step),
                     **options,
                 )
-                network = network.to(device).train().requires_grad_(False)
+                network.to(device).train().requires_grad_(False)
                 rows = [rng.choice(r, min(self.batch_real, len(r)), replace=False) for r in by_class]
                 real, synthetic = self._embed(network, split, space, rows, images, derive_seed(seed, "dsa", step))
                 loss = torch.zeros((), device=device)
@@ -151,7 +151,7 @@ class DistributionMatching:
 
     def _embed(
         self,
-        network: torch.nn.Module,
+        network: Classifier,
         split: Split,
         space: PixelSpace,
         rows: list[np.ndarray],
@@ -166,8 +166,7 @@ class DistributionMatching:
                 augment(x, "dsa", torch.Generator(device=x.device).manual_seed(draw), siamese=True)
                 for x in (real_images, synthetic_images)
             )
-        features = network.features
         with torch.no_grad():
-            real = features(real_images)  # type: ignore[operator]
-        synthetic = features(synthetic_images)  # type: ignore[operator]
+            real = network.features(real_images)
+        synthetic = network.features(synthetic_images)
         return list(real.split([len(r) for r in rows])), synthetic.unflatten(0, images.shape[:3])

@@ -19,16 +19,21 @@ from safetensors.numpy import save
 
 Arrays = dict[str, np.ndarray]
 
-#: Packages whose source decides what a stored result is.
-_CODE = ("data", "models", "training", "distillation", "threats", "checks", "controls.py", "case.py")
+_TRAINING = ("models", "training/trainer.py", "training/augmentation.py")
+#: The source that decides what a stored result is, by the kind of result.
+_SOURCES = {
+    "models": _TRAINING,
+    "distillations": (*_TRAINING, "distillation"),
+    "inversions": (*_TRAINING, "checks/backdoor/inversion.py"),
+}
 
 
 @cache
-def code_version() -> str:
-    """sha256 over torch's version and the source of every module that a stored result depends on."""
+def code_version(kind: str) -> str:
+    """sha256 over torch's version and the source of every module that a result of this kind depends on."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(torch.__version__.encode())
-    for part in _CODE:
+    for part in _SOURCES[kind]:
         path = package / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.relative_to(package).as_posix().encode())
@@ -71,9 +76,9 @@ class Store:
     def remember(self, kind: str, identity: Mapping[str, Any], compute: Callable[[], Arrays]) -> Arrays:
         """The arrays of (kind, identity), computed on first demand.
 
-        ``identity`` must hold, as JSON values, everything that the result depends on besides the code.
+        ``kind`` is a key of ``_SOURCES``; ``identity`` must hold, as JSON values, everything that the result depends on besides the code.
         """
-        text = json.dumps({"kind": kind, "code": code_version(), **identity}, sort_keys=True)
+        text = json.dumps({"kind": kind, "code": code_version(kind), **identity}, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()
         if key not in self._memory:
             found = self._read(kind, key)

@@ -34,8 +34,8 @@ def class_accuracy(case: AuditCase) -> CheckResult:
     correct, control = case.correct(case.audited_models), case.correct(case.control_models)
     labels, names = case.reference.test.labels, case.reference.classes
     differences = _differences(correct, control, labels, case.audited.classes)
-    failed = [c for c, d in enumerate(differences) if d.high is not None and d.high < -MARGIN]
-    lower = [c for c, d in enumerate(differences) if d.high is not None and d.high < 0]
+    failed = [c for c, d in enumerate(differences) if _below(d, -MARGIN)]
+    lower = [c for c, d in enumerate(differences) if _below(d, 0)]
     power = _power(case, control, labels)
 
     ours = [accuracy_over_seeds(correct[:, labels == c]) for c in range(case.audited.classes)]
@@ -82,6 +82,10 @@ def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     return [difference_over_seeds(a[:, labels == c], b[:, labels == c], confidence) for c in range(classes)]
 
 
+def _below(interval: Interval, bound: float) -> bool:
+    return interval.high is not None and interval.high < bound
+
+
 def _power(case: AuditCase, control: np.ndarray, labels: np.ndarray) -> Power:
     """Plant mislabelled images of one class in a random real subset and ask the same question of it."""
     found = 0
@@ -92,7 +96,7 @@ def _power(case: AuditCase, control: np.ndarray, labels: np.ndarray) -> Power:
         planted = flip.poison_set(case.real_subset(i, "class-power"), case.seed("class-power", i))
         models = case.models(planted, case.recipe, case.config.seeds)
         differences = _differences(case.correct(models), control, labels, classes)
-        found += differences[source].high is not None and differences[source].high < 0
+        found += _below(differences[source], 0)
     interval = clopper_pearson(found, case.config.planted_sets)
     return Power(
         value=interval.value,

@@ -11,7 +11,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.originals import Split
-from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series
+from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Role, Series
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
 from ddaudit.statistics.membership import calibrated, phi
@@ -87,28 +87,12 @@ def mia(case: AuditCase) -> CheckResult:
                 confidence=CONFIDENCE,
                 n=n_in + n_out,
                 better="lower",
-                controls=[
-                    ControlValue(
-                        name="blind baseline",
-                        value=baseline[attack].value,
-                        low=baseline[attack].low,
-                        high=baseline[attack].high,
-                    )
-                ],
+                controls=[_control("models that saw no member", baseline[attack])]
+                + [_control("models trained on members", positive)] * (attack == "loss"),
             )
             for attack, i in found.items()
         ]
-        + low_fpr
-        + [
-            Metric(
-                name="auc[loss, positive control]",
-                value=positive.value,
-                low=positive.low,
-                high=positive.high,
-                n=len(case.audited),
-                better="",
-            )
-        ],
+        + low_fpr,
         power=power,
         evidence=[_figure(scores, blind, member)],
         assumptions=[
@@ -180,6 +164,10 @@ def _positive_control(case: AuditCase, examples: _Examples) -> Interval:
     return auc_interval(np.concatenate(inside), np.concatenate(out))
 
 
+def _control(name: str, interval: Interval) -> ControlValue:
+    return ControlValue(name=name, value=interval.value, low=interval.low, high=interval.high)
+
+
 def _low_fpr(scores: dict[str, np.ndarray], member: np.ndarray) -> tuple[list[Metric], list[str]]:
     """TPR at 0.1 % and 1 % false positives, and why those are missing that the sample cannot carry."""
     metrics, refusals = [], []
@@ -196,6 +184,10 @@ def _low_fpr(scores: dict[str, np.ndarray], member: np.ndarray) -> tuple[list[Me
 
 def _figure(scores: dict[str, np.ndarray], blind: dict[str, np.ndarray], member: np.ndarray) -> Figure:
     grid = np.geomspace(1 / max(1, int((~member).sum())), 1, 40)
+    sources: list[tuple[dict[str, np.ndarray], str, Role]] = [
+        (scores, "", "subject"),
+        (blind, ", blind baseline", "control"),
+    ]
     series = [
         Series(
             name=f"{attack}{suffix}",
@@ -203,7 +195,7 @@ def _figure(scores: dict[str, np.ndarray], blind: dict[str, np.ndarray], member:
             y=[float(t) for t in np.interp(grid, *_curve(s[member], s[~member]))],
             role=role,
         )
-        for source, suffix, role in ((scores, "", "subject"), (blind, ", blind baseline", "control"))
+        for source, suffix, role in sources
         for attack, s in source.items()
     ]
     series.append(Series(name="chance", x=[float(f) for f in grid], y=[float(f) for f in grid], role="reference"))

@@ -21,6 +21,7 @@ from ddaudit.results import (
     Image,
     Metric,
     Power,
+    Role,
     Series,
     Table,
 )
@@ -176,12 +177,16 @@ def _finding(flagged: np.ndarray, match: Matches, leaning: float, nearer: int) -
     if flagged.any():
         first = np.flatnonzero(flagged)[:3]
         named = ", ".join(f"synthetic {i} to training image {match.index[i, 0]}" for i in first)
-        more = ", ..." if flagged.sum() > len(first) else ""
+        more = f" and {flagged.sum() - len(first)} more" if flagged.sum() > len(first) else ""
         return f"{flagged.sum()} of {len(flagged)} synthetic images are traced to the training image they started from: {named}{more}."
     none = f"None of {len(flagged)} synthetic images is traced to a single training image"
     if leaning < LEANING_P:
         return f"{none}, but {nearer} resemble a training image more than any held-out one, more than chance allows (p = {leaning:.2g})."
     return f"{none}."
+
+
+def _roles(lead: np.ndarray, null: np.ndarray) -> list[tuple[str, np.ndarray, Role]]:
+    return [("training images", lead, "subject"), ("held-out images", null, "control")]
 
 
 def _evidence(
@@ -201,7 +206,7 @@ def _evidence(
                 Series(
                     name=name, x=[float(i) for i in range(len(one))], y=[float(v) for v in -np.sort(-one)], role=role
                 )
-                for name, one, role in (("training images", lead, "subject"), ("held-out images", null, "control"))
+                for name, one, role in _roles(lead, null)
             ],
         ),
         Table(
