@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def scan(
     download: bool = False,
     run: int | None = None,
     pixel_space: str | None = None,
+    checks: Sequence[str] | None = None,
     progress: Progress = silent,
     command: str = "ddaudit.scan(...)",
 ) -> Scorecard:
@@ -55,6 +57,8 @@ def scan(
         Which of several runs in the file, from 0; the default is the last.
     pixel_space : str, optional
         Overrides the inference, such as "zscore" or "zca:0.1".
+    checks : sequence of str, optional
+        Ids of the only checks to run; what a check finds does not depend on the others.
 
     Returns
     -------
@@ -65,6 +69,7 @@ def scan(
     AuditError
         Where the file is no distilled set, does not fit the original, or the original is not to be had.
     """
+    wanted = _wanted(checks)
     config = config or AuditConfig()
     device = resolve(config.device)
     tool = Tool(
@@ -93,20 +98,30 @@ def scan(
     progress("inferring the pixel space", 0, 1)
     distilled = _in_its_space(distilled, reference, pixel_space)
     case = AuditCase(distilled, reference, config, device, _store(config), progress)
-    results, not_run = _run(case)
+    results, not_run = _run(case, wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
 
 
-def _run(case: AuditCase) -> tuple[list[CheckResult], list[NotRun]]:
+def _wanted(ids: Sequence[str] | None) -> list[Check]:
+    known = {check.id: check for check in all_checks()}
+    unknown = [i for i in ids or () if i not in known]
+    if unknown:
+        raise AuditError(f"There is no check {unknown[0]!r}: `ddaudit checks` lists them ({', '.join(known)}).")
+    return [check for check in known.values() if not ids or check.id in ids]
+
+
+def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[NotRun]]:
     results: list[CheckResult] = []
     not_run: list[NotRun] = []
 
     def skip(check: Check, reason: str) -> None:
         not_run.append(NotRun(id=check.id, title=check.title, pillar=check.pillar, reason=reason))
 
-    checks = all_checks()
-    for number, check in enumerate(checks):
-        case.progress(f"check {number + 1} of {len(checks)}: {check.title}", number, len(checks))
+    for check in all_checks():
+        if check not in wanted:
+            skip(check, "It was not asked for.")
+    for number, check in enumerate(wanted):
+        case.progress(f"check {number + 1} of {len(wanted)}: {check.title}", number, len(wanted))
         if check.needs_original and case.original is None:
             skip(check, "It needs the original dataset: name it with --original.")
             continue

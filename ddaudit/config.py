@@ -42,7 +42,7 @@ class AuditConfig:
     distillation_steps : int
         Steps of our own distillations for that null.
     planted_sets : int
-        Sets with a planted defect by which CLASS measures its power.
+        Sets, of at most three models each, with a planted defect by which CLASS measures its power.
     threads : int
         CPU threads of a training; part of the recipe. Images of 16x16 and below always take one: more do not pay.
     """
@@ -77,15 +77,13 @@ PROFILES: dict[str, AuditConfig] = {
         profile="standard",
         recipe="published",
         seeds=5,
-        control_draws=5,
         mia_examples=10_000,
-        attack_examples=500,
-        attack_models=3,
+        attack_examples=300,
         attack_steps=20,
-        inversion_controls=20,
-        inversion_planted=6,
-        inversion_steps=120,
-        distillation_steps=500,
+        inversion_controls=16,
+        inversion_planted=5,
+        inversion_steps=100,
+        distillation_steps=300,
     ),
     "thorough": AuditConfig(
         profile="thorough",

@@ -47,6 +47,9 @@ def scan(
     pixel_space: Annotated[
         str | None, typer.Option(help="How the images are stored: unit, uint8, zscore or zca. Default: inferred.")
     ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="Id of a check to run; may be repeated. Default: all.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the reports.")] = Path("ddaudit-report"),
     format: Annotated[
         list[str] | None,
@@ -80,6 +83,7 @@ def scan(
             download=download,
             run=run,
             pixel_space=pixel_space,
+            checks=check,
             progress=told,
             command=shlex.join(["ddaudit", *sys.argv[1:]]),
         )

@@ -13,6 +13,8 @@ from ddaudit.threats.label_flip import LabelFlip
 
 #: A class that falls this far below the control, beyond its family-wise interval, is a failure.
 MARGIN = 0.10
+#: Models of a planted set; where S has more, its own power is at least what these give.
+PLANTED_MODELS = 3
 
 
 @check(
@@ -94,7 +96,7 @@ def _power(case: AuditCase, control: np.ndarray, labels: np.ndarray) -> Power:
         source = i % classes
         flip = LabelFlip(source, fraction=1.0)
         planted = flip.poison_set(case.real_subset(i, "class-power"), case.seed("class-power", i))
-        models = case.models(planted, case.recipe, case.config.seeds)
+        models = case.models(planted, case.recipe, min(case.config.seeds, PLANTED_MODELS))
         differences = _differences(case.correct(models), control, labels, classes)
         found += _below(differences[source], 0)
     interval = clopper_pearson(found, case.config.planted_sets)
