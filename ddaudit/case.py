@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,21 +14,12 @@ from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed
 from ddaudit.training import recipe as recipes
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train
-
-
-class Progress(Protocol):
-    """Told what is being done and how far it is; the terminal shows it on stderr."""
-
-    def __call__(self, what: str, done: int, of: int) -> None: ...
-
-
-def silent(what: str, done: int, of: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(eq=False)

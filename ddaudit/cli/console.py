@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ddaudit.case import Progress as Told
-from ddaudit.case import silent
+from ddaudit.progress import Progress as Told
+from ddaudit.progress import silent
 
 out = Console()
 err = Console(stderr=True)
