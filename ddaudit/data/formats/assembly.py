@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.formats.gathering import gather
 from ddaudit.data.formats.hidden import hidden_content
-from ddaudit.data.formats.layout import implied_labels, to_images, to_labels
+from ddaudit.data.formats.layout import image_layout, implied_labels, to_images, to_labels
 from ddaudit.data.formats.names import Stated, stated_in
 from ddaudit.data.formats.packing import packing_of_counts, unpack
 from ddaudit.data.formats.reader import Reader, Reading, Source, Wishes
@@ -18,7 +19,11 @@ from ddaudit.data.formats.registry import all_readers
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.data.quarantine import Limits, quarantine
 from ddaudit.data.quarantine.container import too_large
+from ddaudit.data.quarantine.text import shown
 from ddaudit.errors import RefusedFileError
+
+LONGEST_REFUSAL = 1000
+LONGEST_PATH = 4096
 
 
 def open_distilled(
@@ -53,10 +58,15 @@ def open_distilled(
         With a stable ``reason``, a sentence, and ``hostile`` where opening the file would have done harm.
     """
     path = Path(path)
-    gathering = gather(path, limits)
-    files = {str(file.path.relative_to(gathering.root)): file for file in quarantine(gathering.paths, limits)}
-    main = str(gathering.main.relative_to(gathering.root)) if gathering.main else None
-    return interpret(Source(path, files, main, Wishes(run, packing, classes), gathering.notes), limits)
+    try:
+        gathering = gather(path, limits)
+        files = {str(file.path.relative_to(gathering.root)): file for file in quarantine(gathering.paths, limits)}
+        main = str(gathering.main.relative_to(gathering.root)) if gathering.main else None
+        return interpret(Source(path, files, main, Wishes(run, packing, classes), gathering.notes), limits)
+    except RefusedFileError as refusal:
+        # The sentence may quote the file's own words, or a name that someone chose.
+        message = shown(refusal, LONGEST_REFUSAL)
+        raise RefusedFileError(refusal.reason, message, hostile=refusal.hostile) from None
 
 
 def interpret(source: Source, limits: Limits) -> DistilledSet:
@@ -82,20 +92,23 @@ def _assemble(source: Source, reader: Reader, reading: Reading, limits: Limits) 
     files = source.files
     return DistilledSet(
         data=LabelledImages(images, labels, classes, reading.space or PixelSpace.unit(images.shape[1]), "audited file"),
-        claims=dict(reading.claims),
+        claims={shown(name): claim for name, claim in reading.claims.items()},
         provenance=Provenance(
-            path=str(source.path),
+            path=shown(source.path, LONGEST_PATH),
             sha256=_sha256(source),
             reader=reader.name,
-            files=tuple((key, file.sha256, file.n_bytes) for key, file in files.items()),
+            files=tuple((shown(key, LONGEST_PATH), file.sha256, file.n_bytes) for key, file in files.items()),
             runs=reading.runs,
             run=reading.run,
-            method=reading.method or stated.method,
-            original=reading.original or stated.original,
+            method=stated.method if reading.method is None else shown(reading.method),
+            original=stated.original if reading.original is None else shown(reading.original),
             ipc=reading.ipc or stated.ipc,
             learning_rate=reading.learning_rate,
             globals=tuple(sorted({found for file in files.values() for found in file.globals})),
-            notes=(*source.notes, *reading.notes, *notes, *(note for file in files.values() for note in file.notes)),
+            notes=tuple(
+                shown(note, LONGEST_REFUSAL)
+                for note in (*source.notes, *reading.notes, *notes, *(note for f in files.values() for note in f.notes))
+            ),
         ),
         hidden=hidden_content(files, reading.images, reading.extras),
         space_evidence=() if reading.space is None else ("the file declares its pixel space",),
@@ -108,8 +121,9 @@ def _arrays(
     """Images, labels, number of classes, and what was assumed to get them."""
     name, wishes, notes = source.path.name, source.wishes, []
     stored = reading.labels
-    m = len(reading.images) if reading.images.ndim < 5 else reading.images.shape[0] * reading.images.shape[1]
-    factor = wishes.packing or stated.packing or packing_of_counts(m, m if stored is None else len(stored))
+    m = image_layout(reading.images.shape, name)[0][0]
+    n_labels = m if stored is None or stored.ndim == 0 else len(stored)
+    factor = wishes.packing or stated.packing or packing_of_counts(m, n_labels)
     # Both the change to float32 and the unpacking grow the data in this process, which has no limit of its own.
     if reading.images.size * 4 * factor**2 > limits.array_bytes:
         raise too_large(limits)
@@ -127,7 +141,7 @@ def _arrays(
         labels = implied_labels(m, classes)
         notes.append(f"labels are implied: the file holds none, so {m // classes} images in a row got the same class")
     else:
-        labels = to_labels(stored, m * factor**2 if len(stored) != m else m, name)
+        labels = to_labels(stored, m * factor**2 if n_labels != m else m, name)
         classes = labels.shape[1] if labels.ndim == 2 else max(int(labels.max()) + 1, known or 0)
 
     if factor > 1:
@@ -142,7 +156,7 @@ def _sha256(source: Source) -> str:
     if source.path.is_file():
         return source.files[source.path.name].sha256
     listing = "\n".join(sorted(f"{file.sha256}  {name}" for name, file in source.files.items()))
-    return hashlib.sha256(listing.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(listing)).hexdigest()
 
 
 def _in_words(source: Source) -> str:

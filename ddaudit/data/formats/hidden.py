@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from ddaudit.data.distilled import HiddenContent
 from ddaudit.data.formats.layout import image_layout
 from ddaudit.data.quarantine import Quarantined, Smuggled
+from ddaudit.data.quarantine.text import shown
+
+LONGEST_DESCRIPTION = 500
 
 
 def hidden_content(
@@ -32,7 +36,7 @@ def hidden_content(
             decoded = _decode(array.ravel(), item_shape, array.dtype)
             words = f"the array {name!r} holds {len(array)} further images that no label belongs to"
             found.append(HiddenContent("extra-array", words, array.nbytes, decoded))
-    return tuple(found)
+    return tuple(replace(item, description=shown(item.description, LONGEST_DESCRIPTION)) for item in found)
 
 
 def _smuggled(name: str, item: Smuggled, item_shape: tuple[int, ...], dtype: np.dtype) -> HiddenContent:

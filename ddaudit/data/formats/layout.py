@@ -69,11 +69,11 @@ def to_labels(array: np.ndarray, m: int, name: str) -> np.ndarray:
     RefusedFileError
         Reason "label-count", "not-finite", "label-range" or "not-labels".
     """
-    labels = array.reshape(len(array), -1) if array.ndim > 2 else array
+    if array.ndim == 0 or len(array) != m or array.size == 0:
+        raise RefusedFileError("label-count", f"{name} has {m} images but labels of shape {array.shape}.")
+    labels = array.reshape(m, -1) if array.ndim > 1 else array
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim == 0 or len(labels) != m:
-        raise RefusedFileError("label-count", f"{name} has {m} images but labels of shape {array.shape}.")
     if not np.isfinite(labels).all():
         raise RefusedFileError("not-finite", f"{name} has labels that are NaN or infinite.", hostile=True)
     if labels.ndim == 2:

@@ -65,6 +65,7 @@ def stated_in(path: Path) -> Stated:
     >>> stated_in(Path("runs/res_DSA_CIFAR10_ConvNet_50ipc.pt"))
     Stated(method='DSA', original='cifar10', ipc=50, packing=None)
     """
+    path = path.absolute()
     names = [path.stem if path.suffix else path.name, path.parent.name]
     return Stated(
         _first(names, _method),

@@ -22,6 +22,7 @@ from ddaudit.data.distilled import Claim, LabelledImages
 from ddaudit.data.formats.reader import Reader, Reading, Source
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.data.quarantine.safetensorsfile import METADATA
+from ddaudit.data.quarantine.text import shown
 from ddaudit.errors import AuditError, RefusedFileError
 
 FORMAT = "ddaudit-distilled"
@@ -86,7 +87,9 @@ def read(source: Source) -> Reading | None:
     """
     content = source.content
     texts = content.get(METADATA) if isinstance(content, dict) else None
-    if not isinstance(texts, dict) or texts.get("format") != FORMAT:
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        return None
+    if texts.get("format") != FORMAT:
         return None
     if texts.get("version") != VERSION:
         raise RefusedFileError(
@@ -137,7 +140,8 @@ def _space(content: dict[str, Any], texts: dict[str, str], shape: tuple[int, ...
     if not 0 <= confidence <= 1:
         raise ValueError(f"space.confidence is {confidence}")
     parts = {name: array.astype(np.float32) for name, array in parts.items()}
-    return PixelSpace(texts["space.name"], **parts, confidence=confidence, detail=texts.get("space.detail", ""))
+    detail = shown(texts.get("space.detail", ""))
+    return PixelSpace(shown(texts["space.name"]), **parts, confidence=confidence, detail=detail)
 
 
 READER = Reader("native", "ddaudit's own safetensors format, as `ddaudit convert` writes it", read)

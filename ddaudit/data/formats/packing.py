@@ -47,7 +47,7 @@ def unpack(images: np.ndarray, factor: int) -> np.ndarray:
 
 def packing_of_counts(images: int, labels: int) -> int:
     """The factor that explains more labels than images, else 1."""
-    factor = round((labels / images) ** 0.5)
+    factor = round((labels / max(1, images)) ** 0.5)
     return factor if factor > 1 and images * factor**2 == labels else 1
 
 
