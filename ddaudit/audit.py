@@ -9,14 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ddaudit
-from ddaudit.case import AuditCase, Progress, silent
+from ddaudit.case import AuditCase
 from ddaudit.checks import Check, all_checks
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet
-from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import Original, load_original
-from ddaudit.data.pixelspace import infer, parse_space
 from ddaudit.errors import AuditError, RefusedFileError
+from ddaudit.inspection.opening import open_set
+from ddaudit.progress import Progress, silent
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.training.device import describe, resolve
@@ -86,17 +86,12 @@ def scan(
     about = (
         OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
     )
-    progress("opening the file", 0, 1)
     try:
-        distilled = open_distilled(Path(path), run=run, classes=len(reference.classes) if reference else None)
+        distilled = open_set(Path(path), reference, run=run, pixel_space=pixel_space, progress=progress)
     except RefusedFileError as refusal:
         if not refusal.hostile:
             raise
         return _refused(tool, Path(path), about, refusal)
-    if reference:
-        _fits(distilled, reference)
-    progress("inferring the pixel space", 0, 1)
-    distilled = _in_its_space(distilled, reference, pixel_space)
     case = AuditCase(distilled, reference, config, device, _store(config), progress)
     results, not_run = _run(case, wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
@@ -133,34 +128,6 @@ def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[
             continue
         results.append(result.model_copy(update={"seconds": round(time.perf_counter() - started, 2)}))
     return results, not_run
-
-
-def _fits(distilled: DistilledSet, original: Original) -> None:
-    data, shape = distilled.data, original.train.shape
-    if data.shape != shape:
-        raise AuditError(
-            f"The set's images are {_size(data.shape)}, those of {original.name} are {_size(shape)}: "
-            f"is {original.name} the dataset that it was distilled from? Name the right one with --original."
-        )
-    if data.classes != len(original.classes) or data.hard_labels.max() >= len(original.classes):
-        raise AuditError(
-            f"The set has {data.classes} classes, {original.name} has {len(original.classes)}: "
-            f"is {original.name} the dataset that it was distilled from? Name the right one with --original."
-        )
-
-
-def _size(shape: tuple[int, int, int]) -> str:
-    channels, height, width = shape
-    return f"{height}x{width} with {channels} channel{'s' if channels != 1 else ''}"
-
-
-def _in_its_space(distilled: DistilledSet, original: Original | None, wanted: str | None) -> DistilledSet:
-    if wanted is not None:
-        return distilled.with_space(parse_space(wanted, original), ("named by the user",))
-    if distilled.provenance.reader == "native":
-        return distilled
-    space, evidence = infer(distilled.data.images, distilled.data.labels, original)
-    return distilled.with_space(space, evidence)
 
 
 def _store(config: AuditConfig) -> Store:
