@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,10 +16,7 @@ from ddaudit.results import SCHEMA_VERSION, Scorecard
 
 
 def write_reports(scorecard: Scorecard, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Write the reports into a folder, which is made where it is missing.
-
-    Every report is rendered, then every one written under a temporary name, and only then are they
-    put in place: a reader never meets half a report, and a full disk leaves the old ones as they were.
+    """Write the reports into a folder; every one is rendered before the first is written.
 
     Parameters
     ----------
@@ -40,7 +37,21 @@ def write_reports(scorecard: Scorecard, folder: Path, formats: Sequence[str]) ->
     AuditError
         If a format is unknown or the folder cannot be written.
     """
-    texts = {folder / format_named(name).file_name: render(scorecard, name) for name in formats}
+    return write_whole(folder, {format_named(name).file_name: render(scorecard, name) for name in formats})
+
+
+def write_whole(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+    """Write texts, by file name, into a folder, which is made where it is missing.
+
+    All are written under temporary names and only then put in place: a reader never meets half a report, and a full disk
+    leaves the old ones as they were.
+
+    Raises
+    ------
+    AuditError
+        If the folder cannot be written.
+    """
+    texts = {folder / name: content for name, content in contents.items()}
     new_folder = not folder.exists()
     half_written = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in texts}
     try:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import re
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,12 +10,11 @@ from markupsafe import Markup, escape
 
 from ddaudit.reporting import plots, ranges, wording
 from ddaudit.reporting.glossary import PILLARS, TERMS, VERDICTS, split_at_terms, terms_in
-from ddaudit.reporting.pages import html_pages
+from ddaudit.reporting.pages import content_policy, html_pages
+from ddaudit.reporting.pictures import Budget, Picture
 from ddaudit.reporting.untrusted import brief, for_html
 from ddaudit.results import CheckResult, Figure, Image, Scorecard, Table
 
-#: Bytes of pictures in one page, as base64; the rest is named and stays in the JSON report. Keeps the page under 5 MB.
-PICTURE_BUDGET = 2_500_000
 #: Rows of one table in the page.
 MOST_ROWS = 1_000
 #: Pictures of one check that are seen at once; the others unfold.
@@ -35,13 +30,13 @@ def render(scorecard: Scorecard) -> str:
     pages = html_pages()
     style = Markup(pages.get_template("report.css.jinja").render())
     script = Markup(pages.get_template("report.js.jinja").render())
-    budget = _Budget(PICTURE_BUDGET)
+    budget = Budget()
     return pages.get_template("report.html.jinja").render(
         scorecard=scorecard,
         sections=[_section(index, check, budget) for index, check in enumerate(scorecard.checks)],
         style=style,
         script=script,
-        policy=_content_policy(style, script),
+        policy=content_policy(style, script),
         wording=wording,
         brief=brief,
         pillar_questions=PILLARS,
@@ -55,24 +50,6 @@ def render(scorecard: Scorecard) -> str:
     )
 
 
-def _content_policy(style: str, script: str) -> str:
-    """Only this style and this script, by their hash; pictures only from inside the page; nothing else at all."""
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src data:",
-            f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
 @dataclass(frozen=True)
 class Drawing:
     """A figure ready for the page."""
@@ -81,17 +58,6 @@ class Drawing:
     svg: Markup
     legend: list[plots.Key]
     points: int
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image ready for the page; without ``source`` it could not be shown, for the reason in ``note``."""
-
-    image: Image
-    source: str = ""
-    width: int = 0
-    height: int = 0
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +74,7 @@ class Section:
     explained: Callable[[str], Markup]
 
 
-def _section(index: int, check: CheckResult, budget: _Budget) -> Section:
+def _section(index: int, check: CheckResult, budget: Budget) -> Section:
     figures = [item for item in check.evidence if isinstance(item, Figure)]
     images = [item for item in check.evidence if isinstance(item, Image)]
     largest = (640, 160) if len(images) <= _FEW_PICTURES else (260, 96)
@@ -152,40 +118,6 @@ class _Explained:
                     '<dfn tabindex="0">{}<span class="meaning"><span class="unseen"> (</span>{}'
                     '<span class="unseen">)</span></span></dfn>'
                 ).format(piece, TERMS[term])
-
-
-class _Budget:
-    """Bytes of pictures that the page may still take."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def picture(self, image: Image, largest: tuple[int, int]) -> Picture:
-        """The picture, enlarged towards ``largest`` (width, height), or the reason why it is not shown."""
-        size = _png_size(image.png)
-        if size is None:
-            return Picture(image, note="This picture is not a PNG and is not shown.")
-        if len(image.png) > self.left:
-            return Picture(image, note="Left out to keep the page small; the JSON report has it.")
-        self.left -= len(image.png)
-        width, height = size
-        # Whole multiples, so that every pixel of a small image is a square of its own.
-        scale = max(1, min(largest[0] // width, largest[1] // height))
-        # Checked above to be base64 and nothing else; as plain text it would be cut like any other long text.
-        source = Markup("data:image/png;base64,{}").format(Markup(image.png))
-        return Picture(image, source, width * scale, height * scale)
-
-
-def _png_size(encoded: str) -> tuple[int, int] | None:
-    """Width and height in pixels, or None where this is not a PNG of a sensible size."""
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    if content[:8] != b"\x89PNG\r\n\x1a\n" or content[12:16] != b"IHDR" or len(content) < 33:
-        return None
-    width, height = struct.unpack(">II", content[16:24])
-    return (width, height) if 0 < width <= 4096 and 0 < height <= 4096 else None
 
 
 _ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})\b")
