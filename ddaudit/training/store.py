@@ -17,14 +17,16 @@ from platformdirs import user_cache_path
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from ddaudit.errors import AuditError
+
 Arrays = dict[str, np.ndarray]
 
-_TRAINING = ("models", "training/trainer.py", "training/augmentation.py")
+_TRAINING = ("seeds.py", "models", "training/device.py", "training/trainer.py", "training/augmentation.py")
 #: The source that decides what a stored result is, by the kind of result.
 _SOURCES = {
     "models": _TRAINING,
-    "distillations": (*_TRAINING, "distillation"),
-    "inversions": (*_TRAINING, "checks/backdoor/inversion.py"),
+    "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
+    "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
 }
 
 
@@ -100,9 +102,9 @@ class Store:
             with safe_open(path, framework="numpy") as entry:
                 arrays = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 (not a mapping)
                 checksum = (entry.metadata() or {}).get("checksum")
-        except (SafetensorError, OSError, ValueError):
+        except (SafetensorError, OSError, ValueError, TypeError):  # TypeError: a type that numpy lacks
             arrays, checksum = {}, None
-        if checksum != _checksum(arrays):
+        if checksum != _checksum(key, arrays):
             self.recomputed.append(f"{kind}/{key[:12]}")
             return None
         return arrays
@@ -111,20 +113,33 @@ class Store:
         path = self._path(kind, key)
         if path is None:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        # Not ascontiguousarray, which would give batch norm's counters an axis.
+        contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(save(contiguous, metadata={"checksum": _checksum(contiguous)}))
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, save(contiguous, metadata={"checksum": _checksum(key, contiguous)}))
+        except OSError as error:
+            raise AuditError(
+                f"The store {self.folder} cannot be written ({error.strerror or error}): make room there, name another "
+                "folder with DDAUDIT_CACHE_DIR, or keep nothing between runs with --no-store."
+            ) from error
 
 
-def _checksum(arrays: Arrays) -> str:
-    digest = hashlib.sha256()
+def _replace(path: Path, content: bytes) -> None:
+    """Write under a temporary name and rename, so that a reader sees all of the entry or nothing."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _checksum(key: str, arrays: Arrays) -> str:
+    """Of the arrays and of the key that they belong to: an entry under another's name is not taken for it."""
+    digest = hashlib.sha256(key.encode())
     for name in sorted(arrays):
         digest.update(name.encode())
         digest.update(array_fingerprint(arrays[name]).encode())

@@ -1,0 +1,67 @@
+"""Devices are named or refused in a sentence; threads and determinism are put back as they were."""
+
+import pytest
+import torch
+
+from ddaudit.errors import AuditError
+from ddaudit.training.device import NAMES, describe, repeatable, resolve, threads
+
+
+def test_an_unknown_device_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(AuditError, match="no device 'gpu'") as refusal:
+        resolve("gpu")
+    assert all(name in str(refusal.value) for name in NAMES)
+
+
+def absent(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    for name, module in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
+        monkeypatch.setattr(module, "is_available", lambda there=name not in names: there)
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps"])
+def test_an_absent_device_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    absent(monkeypatch, name)
+    with pytest.raises(AuditError, match=f"no {name} device.*--device cpu"):
+        resolve(name)
+
+
+@pytest.mark.parametrize(("missing", "taken"), [((), "cuda"), (("cuda",), "mps"), (("cuda", "mps"), "cpu")])
+def test_auto_takes_the_fastest_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, missing: tuple[str, ...], taken: str
+) -> None:
+    absent(monkeypatch, *missing)
+    assert resolve("auto") == torch.device(taken)
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert resolve("cpu") == torch.device("cpu")
+    assert describe(torch.device("cpu")) == "cpu"
+
+
+def test_threads_are_put_back_whatever_happens_inside() -> None:
+    before = torch.get_num_threads()
+
+    def fail() -> None:
+        with threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("benchmark", [False, True])
+def test_determinism_is_put_back_whatever_happens_inside(monkeypatch: pytest.MonkeyPatch, benchmark: bool) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", benchmark)
+
+    def fail() -> None:
+        with repeatable():
+            assert torch.are_deterministic_algorithms_enabled()
+            assert not torch.backends.cudnn.benchmark
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.benchmark is benchmark
