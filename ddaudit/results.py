@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -240,6 +241,30 @@ class Overall(Model):
     finding: str
 
 
+class Waiver(Model):
+    """A finding of one check on one file that somebody accepts until the end of a day.
+
+    ``state`` says whether it counted: one that has expired, or speaks of another file, counts as none.
+    """
+
+    id: str
+    sha256: str
+    reason: str
+    expires: date
+    state: Literal["used", "expired", "other-file"]
+
+
+class Gate(Model):
+    """What a policy makes of the verdicts; it changes none of them.
+
+    ``exit_code`` is 0 (nothing in the way), 1 (findings) or 3 (inconclusive, or something required did not run).
+    """
+
+    policy: str
+    exit_code: Literal[0, 1, 3]
+    reasons: list[str] = []
+
+
 class Scorecard(Model):
     """The whole report."""
 
@@ -251,6 +276,8 @@ class Scorecard(Model):
     pillars: dict[Pillar, Verdict]
     checks: list[CheckResult]
     not_run: list[NotRun] = []
+    waivers: list[Waiver] = []
+    gate: Gate | None = None
 
     @classmethod
     def assemble(

@@ -37,6 +37,7 @@ def render(scorecard: Scorecard) -> str:
             "finding": visible(scorecard.overall.finding),
             "pillars": dict(scorecard.pillars),
             "checks": {check.id: check.verdict for check in scorecard.checks},
+            "waived": [waiver.id for waiver in scorecard.waivers if waiver.state == "used"],
             "notRun": [left_out.id for left_out in scorecard.not_run],
             "report": {"name": "report.json", "digest": {"sha256": hashlib.sha256(report).hexdigest()}},
         },

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ddaudit.reporting.glossary import PILLARS
 from ddaudit.reporting.untrusted import visible
-from ddaudit.reporting.wording import power_sentence
+from ddaudit.reporting.wording import power_sentence, waiver_of, waiver_sentence
 from ddaudit.results import CheckResult, Scorecard, Verdict
 
 # "open": evaluated, but not enough to tell (SARIF 3.27.9). Whatever is not "fail" has the level "none".
@@ -102,8 +102,17 @@ def _result(index: int, check: CheckResult, scorecard: Scorecard) -> dict[str, A
             }
         ],
         "partialFingerprints": {"checkAndFile/v1": same_thing},
+        **_suppression(scorecard, check),
         "properties": {"verdict": check.verdict, "pillar": check.pillar},
     }
+
+
+def _suppression(scorecard: Scorecard, check: CheckResult) -> dict[str, Any]:
+    """A waived finding stays a result, suppressed by something outside of the file (SARIF 3.35)."""
+    waiver = waiver_of(scorecard, check.id)
+    if waiver is None:
+        return {}
+    return {"suppressions": [{"kind": "external", "justification": _plain(waiver_sentence(waiver))}]}
 
 
 def _plain(text: str) -> str:

@@ -11,10 +11,12 @@ from ddaudit.reporting.wording import (
     VERDICT_SIGNS,
     VERDICT_WORDS,
     by_severity,
+    gate_sentence,
     next_steps,
     overall_finding,
     overall_sentence,
     subject_facts,
+    waiver_sentence,
     why_not_run,
 )
 from ddaudit.results import PILLARS, CheckResult, Scorecard, Verdict
@@ -68,6 +70,16 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
         shown.line("Not run", "bold")
         for left_out in scorecard.not_run:
             console.print(shown.hanging("–", f"{left_out.id}: {left_out.reason}"))
+    if scorecard.waivers:
+        console.print()
+        shown.line("Waivers", "bold")
+        for waiver in scorecard.waivers:
+            console.print(shown.hanging("–", f"{waiver.id} {waiver_sentence(waiver)}"))
+    if scorecard.gate:
+        console.print()
+        shown.line(gate_sentence(scorecard), "bold")
+        for reason in scorecard.gate.reasons:
+            console.print(shown.hanging("–", reason))
 
 
 class _Shown:

@@ -19,6 +19,7 @@ from ddaudit.results import (
     Scalar,
     Scorecard,
     Verdict,
+    Waiver,
 )
 
 #: Word and sign of each verdict: colour alone carries nothing.
@@ -234,6 +235,30 @@ def why_not_run(scorecard: Scorecard, pillar: Pillar) -> str:
     """Why a pillar has no verdict."""
     reasons = dict.fromkeys(left_out.reason for left_out in scorecard.not_run if left_out.pillar == pillar)
     return f"No check of this pillar ran: {'; '.join(reasons)}." if reasons else "No check of this pillar ran."
+
+
+def gate_sentence(scorecard: Scorecard) -> str:
+    """What the policy makes of the verdicts; empty where none was asked."""
+    if scorecard.gate is None:
+        return ""
+    code = scorecard.gate.exit_code
+    outcome = {0: "nothing stands in the way", 1: "stopped by findings", 3: "not settled, which is no pass"}[code]
+    return f'By the policy "{scorecard.gate.policy}": {outcome} (exit code {code}).'
+
+
+def waiver_sentence(waiver: Waiver) -> str:
+    """Until when a finding is accepted and why, or why the waiver counts as none."""
+    until = {
+        "used": f"accepted until {waiver.expires}",
+        "expired": f"expired on {waiver.expires}, counts as none",
+        "other-file": "for another file, counts as none",
+    }[waiver.state]
+    return f"{until}: {waiver.reason}"
+
+
+def waiver_of(scorecard: Scorecard, check_id: str) -> Waiver | None:
+    """The waiver by which a check's finding is accepted, if there is one."""
+    return next((w for w in scorecard.waivers if w.id == check_id and w.state == "used"), None)
 
 
 def subject_facts(scorecard: Scorecard) -> str:
