@@ -40,7 +40,7 @@ browser:
 	@test -d build/node_modules/axe-core || npm install --silent --prefix build axe-core >/dev/null 2>&1 || true
 
 test: lint browser
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 DISTIL := $(BIN)/ddaudit
 examples: install

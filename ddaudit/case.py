@@ -15,7 +15,7 @@ from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.progress import Progress, silent
-from ddaudit.seeds import derive_seed
+from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
@@ -99,17 +99,29 @@ class AuditCase:
             )
         return self._models[key]
 
+    @cached_property
+    def test_rows(self) -> np.ndarray:
+        """The held-out images on which models are compared: all, or a random sample that the profile can afford."""
+        count = len(self.reference.test)
+        rng = generator(self.config.seed, "test-rows")
+        return np.sort(rng.choice(count, min(count, self.config.test_examples), replace=False))
+
+    @cached_property
+    def test_labels(self) -> np.ndarray:
+        """int64 (n,): labels of ``test_rows``."""
+        return self.reference.test.labels[self.test_rows]
+
     def test_logits(self, model: TrainedModel) -> np.ndarray:
-        """float32 (n, k) on the held-out split, computed once a model."""
+        """float32 (n, k) on ``test_rows``, computed once a model."""
         key = id(model)
         if key not in self._logits:
             self.progress(f"{model.dataset}: held-out images", 0, 1)
-            self._logits[key] = model.logits(self.reference.test.pixels())
+            self._logits[key] = model.logits(self.reference.test.pixels(self.test_rows))
         return self._logits[key]
 
     def correct(self, models: Sequence[TrainedModel]) -> np.ndarray:
-        """bool (models, test images): which held-out images each model gets right."""
-        return np.stack([self.test_logits(m).argmax(1) == self.reference.test.labels for m in models])
+        """bool (models, n): which of ``test_rows`` each model gets right."""
+        return np.stack([self.test_logits(m).argmax(1) == self.test_labels for m in models])
 
     @cached_property
     def real_subsets(self) -> list[LabelledImages]:

@@ -23,8 +23,10 @@ class AuditConfig:
         Models trained on S.
     control_draws : int
         Random real subsets, one model each.
+    test_examples : int
+        Held-out images on which models are compared at most; they are the non-members of membership inference.
     mia_examples : int
-        Members, and as many non-members, that membership inference scores at most.
+        Members that membership inference scores at most.
     mia_references : int
         Reference models on each half of the held-out split.
     attack_examples, attack_models : int
@@ -41,8 +43,6 @@ class AuditConfig:
         Width of the ConvNets that the inversion uses; narrow ones are as good a witness and several times faster.
     distillation_steps : int
         Steps of our own distillations for that null.
-    planted_sets : int
-        Sets, of at most three models each, with a planted defect by which CLASS measures its power.
     threads : int
         CPU threads of a training; part of the recipe. Images of 16x16 and below always take one: more do not pay.
     """
@@ -52,21 +52,21 @@ class AuditConfig:
     device: str = "auto"
     fail_on: Level = "fail"
     recipe: Literal["fast", "published"] = "fast"
-    seeds: int = 3
-    control_draws: int = 3
-    mia_examples: int = 5000
+    seeds: int = 4
+    control_draws: int = 4
+    test_examples: int = 3000
+    mia_examples: int = 3000
     mia_references: int = 2
     attack_examples: int = 200
-    attack_models: int = 2
+    attack_models: int = 4
     attack_steps: int = 10
-    inversion_controls: int = 12
+    inversion_controls: int = 10
     inversion_planted: int = 4
     inversion_models: int = 2
     inversion_images: int = 20
-    inversion_steps: int = 80
+    inversion_steps: int = 60
     inversion_width: int = 32
     distillation_steps: int = 200
-    planted_sets: int = 3
     threads: int = 2
     store: Path | None = None
 
@@ -77,6 +77,7 @@ PROFILES: dict[str, AuditConfig] = {
         profile="standard",
         recipe="published",
         seeds=5,
+        test_examples=10_000,
         mia_examples=10_000,
         attack_examples=300,
         attack_steps=20,
@@ -90,7 +91,8 @@ PROFILES: dict[str, AuditConfig] = {
         recipe="published",
         seeds=10,
         control_draws=10,
-        mia_examples=10_000,
+        test_examples=1_000_000,
+        mia_examples=50_000,
         mia_references=8,
         attack_examples=1000,
         attack_models=5,
@@ -102,7 +104,6 @@ PROFILES: dict[str, AuditConfig] = {
         inversion_steps=250,
         inversion_width=64,
         distillation_steps=2000,
-        planted_sets=20,
     ),
 }
 

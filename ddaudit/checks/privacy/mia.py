@@ -29,9 +29,12 @@ CONFIDENCE = 1 - 0.05 / len(ATTACKS)
 
 @dataclass(frozen=True, eq=False)
 class _Examples:
-    """Members and non-members with, for each, the half of the held-out split whose models may judge it."""
+    """Members and non-members with, for each, the half of the held-out split whose models may not judge it.
 
-    pixels: np.ndarray
+    ``member_pixels`` are the members' alone: the non-members are the case's held-out images, scored for other checks as well.
+    """
+
+    member_pixels: np.ndarray
     labels: np.ndarray
     member: np.ndarray
     half: np.ndarray
@@ -56,8 +59,10 @@ def mia(case: AuditCase) -> CheckResult:
     """
     examples = _examples(case)
     references = [_references(case, half) for half in (0, 1)]
-    ours = _phi(case.audited_models, examples)
-    unseen = np.stack([_phi([a, b], examples, choose=1 - examples.half) for a, b in zip(*references, strict=True)])
+    ours = _phi(case, case.audited_models, examples)
+    unseen = np.stack(
+        [_phi(case, [a, b], examples, choose=1 - examples.half) for a, b in zip(*references, strict=True)]
+    )
     scores = {"loss": ours.mean(0), "calibrated": calibrated(ours.mean(0), unseen)}
     blind_target, *blind_rest = unseen
     blind = {"loss": unseen.mean(0), "calibrated": calibrated(blind_target, np.stack(blind_rest))}
@@ -65,7 +70,7 @@ def mia(case: AuditCase) -> CheckResult:
 
     found = {a: auc_interval(s[member], s[~member], CONFIDENCE) for a, s in scores.items()}
     baseline = {a: auc_interval(s[member], s[~member], CONFIDENCE) for a, s in blind.items()}
-    positive = _positive_control(case, examples)
+    positive = _positive_control(case)
     sound = not any(b.excludes(0.5) for b in baseline.values()) and positive.low is not None and positive.low > 0.5
     shown = [a for a, i in found.items() if i.low is not None and i.low > 0.5]
     material = any(i.low is not None and i.low > MATERIAL_AUC for i in found.values())
@@ -118,16 +123,15 @@ def mia(case: AuditCase) -> CheckResult:
 
 def _examples(case: AuditCase) -> _Examples:
     rng = np.random.default_rng(case.seed("mia/examples"))
-    train, test = case.reference.train, case.reference.test
-    count = min(case.config.mia_examples, len(train), len(test))
-    inside, outside = (np.sort(rng.choice(len(s), count, replace=False)) for s in (train, test))
-    half = _halves(case)
+    train, outside = case.reference.train, case.test_rows
+    count = min(case.config.mia_examples, len(train))
+    inside = np.sort(rng.choice(len(train), count, replace=False))
     return _Examples(
-        np.concatenate([train.pixels(inside), test.pixels(outside)]),
-        np.concatenate([train.labels[inside], test.labels[outside]]),
-        np.repeat([True, False], count),
+        train.pixels(inside),
+        np.concatenate([train.labels[inside], case.test_labels]),
+        np.repeat([True, False], [count, len(outside)]),
         # Members get a half as well, so that both sides are judged by equally many models.
-        np.concatenate([rng.integers(0, 2, count), half[outside]]),
+        np.concatenate([rng.integers(0, 2, count), _halves(case)[outside]]),
     )
 
 
@@ -148,19 +152,22 @@ def _references(case: AuditCase, half: int) -> list[TrainedModel]:
     return models
 
 
-def _phi(models: list[TrainedModel], examples: _Examples, choose: np.ndarray | None = None) -> np.ndarray:
+def _phi(
+    case: AuditCase, models: list[TrainedModel], examples: _Examples, choose: np.ndarray | None = None
+) -> np.ndarray:
     """float64 (models, n), or (n,) with ``choose`` saying which model scores each example."""
-    each = np.stack([phi(m.logits(examples.pixels), examples.labels) for m in models])
+    each = np.stack(
+        [phi(np.concatenate([m.logits(examples.member_pixels), case.test_logits(m)]), examples.labels) for m in models]
+    )
     return each if choose is None else np.take_along_axis(each, choose[None], 0)[0]
 
 
-def _positive_control(case: AuditCase, examples: _Examples) -> Interval:
+def _positive_control(case: AuditCase) -> Interval:
     """The loss attack on models of random real subsets, whose members are known: their own images."""
-    outside = ~examples.member
     inside, out = [], []
     for model, subset in zip(case.control_models, case.real_subsets, strict=True):
         inside.append(phi(model.logits(subset.pixels()), subset.hard_labels))
-        out.append(phi(model.logits(examples.pixels[outside]), examples.labels[outside]))
+        out.append(phi(case.test_logits(model), case.test_labels))
     return auc_interval(np.concatenate(inside), np.concatenate(out))
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.robustness.evasion import EPSILONS, FGSM, PGD, Attack, robust_outcomes
 from ddaudit.checks.verdicts import judge
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
-from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
+from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 from ddaudit.training.trainer import TrainedModel
 
-#: Robust accuracy this far below the control's, beyond the interval, is a failure; also what the power is measured for.
+#: Robust accuracy this far below the control's, beyond the interval, is a failure.
 MARGIN = 0.10
-SIMULATIONS = 200
+#: The drop for which the power is stated.
+PLANTED_DROP = 0.15
 
 
 @check(
@@ -48,7 +50,7 @@ def attacks(case: AuditCase) -> CheckResult:
     difference = difference_over_seeds(ours["pgd"][:, compared], theirs["pgd"][:, compared])
     material = difference.high is not None and difference.high < -MARGIN
     shown = difference.high is not None and difference.high < 0
-    power = _power(theirs["pgd"][:, compared], case.seed("attacks/power"))
+    power = _power(ours["pgd"][:, compared], theirs["pgd"][:, compared], case.seed("attacks/power"))
     stronger = float((ours["fgsm"].mean((0, 2)) - ours["pgd"].mean((0, 2))).min()) >= -0.02
     return attacks.result(
         judge(material=material, shown=shown, power=power, sound=stronger),
@@ -115,22 +117,13 @@ def _curve(
     )
 
 
-def _power(control: np.ndarray, seed: int) -> Power:
-    """Break a share of the images that the controls withstand, so that they lose ``MARGIN``, and ask again."""
-    rng = np.random.default_rng(seed)
-    standing = control.mean()
-    share = min(1.0, MARGIN / standing) if standing > 0 else 1.0
-    found = 0
-    for _ in range(SIMULATIONS):
-        planted = control & (rng.random(control.shape[1]) >= share)
-        difference = difference_over_seeds(planted, control)
-        found += difference.high is not None and difference.high < 0
-    interval = clopper_pearson(found, SIMULATIONS)
+def _power(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Power:
+    interval = power_of_drop([ours], [theirs], PLANTED_DROP, seed=seed)
     return Power(
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        defect=f"robust accuracy {100 * MARGIN:g} points below the control's (simulated on the control's outcomes)",
+        defect=f"robust accuracy {100 * PLANTED_DROP:g} points below the control's (planted in the outcomes of the set's own models)",
     )
 
 
