@@ -15,7 +15,7 @@ from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet
 from ddaudit.data.originals import Original, load_original
 from ddaudit.errors import AuditError, RefusedFileError
-from ddaudit.inspection.opening import open_set
+from ddaudit.inspection.opening import digest_of_refused, open_set
 from ddaudit.progress import Progress, silent
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
@@ -155,14 +155,11 @@ def _subject(distilled: DistilledSet) -> Subject:
 
 def _refused(tool: Tool, path: Path, about: OriginalInfo | None, refusal: RefusedFileError) -> Scorecard:
     """The scorecard of a file that was not opened, because opening it would have done harm."""
-    from hashlib import sha256
-
     file, *others = all_checks()
-    digest = sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     result = file.result("fail", str(refusal), advice="Do not open this file with torch.load, pickle or numpy.")
     reason = "The file was not opened."
     skipped = [NotRun(id=c.id, title=c.title, pillar=c.pillar, reason=reason) for c in others]
-    return Scorecard.assemble(tool, Subject(path=str(path), sha256=digest), about, [result], skipped)
+    return Scorecard.assemble(tool, Subject(path=str(path), sha256=digest_of_refused(path)), about, [result], skipped)
 
 
 def _environment() -> dict[str, str]:

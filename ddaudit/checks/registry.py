@@ -14,6 +14,7 @@ from ddaudit.results import CheckResult, Pillar, Verdict
 #: The modules that hold the checks, in the order in which they run and are reported.
 _MODULES = (
     "safety.file",
+    "safety.schema",
     "utility.accuracy",
     "privacy.trace",
     "privacy.mia",

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ddaudit.data.distilled import DistilledSet
-from ddaudit.data.formats import open_distilled
+from ddaudit.data.formats import Limits, open_distilled
 from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace, infer, parse_space
+from ddaudit.data.quarantine.sandbox import sha256_of
 from ddaudit.errors import AuditError
 from ddaudit.progress import Progress, silent
 
@@ -53,6 +54,13 @@ def open_set(
         _require_fit(distilled, original)
     progress("inferring the pixel space", 0, 1)
     return _in_its_space(distilled, original, pixel_space)
+
+
+def digest_of_refused(path: Path) -> str:
+    """sha256 of a file that was not opened; empty for a folder, and for a file so large that reading it is the attack."""
+    if not path.is_file() or path.stat().st_size > Limits().file_bytes:
+        return ""
+    return sha256_of(path)
 
 
 def _require_fit(distilled: DistilledSet, original: Original) -> None:

@@ -152,6 +152,20 @@ METRICS: dict[str, MetricWords] = {
     "hidden_training_images": MetricWords(
         "Hidden training images", "Hidden images that equal an image of the original exactly."
     ),
+    "images_not_finite": MetricWords("Broken images", "Images that hold NaN or infinite values, or whose label does."),
+    "labels_out_of_range": MetricWords("Unknown labels", "Labels that are the number of no class."),
+    "classes_missing": MetricWords("Missing classes", "Classes without a single image."),
+    "class_imbalance": MetricWords(
+        "Class imbalance", "How many times more images the largest class has than the smallest that occurs."
+    ),
+    "duplicate_images": MetricWords("Duplicates", "Images that repeat an earlier one value by value."),
+    "near_duplicate_images": MetricWords(
+        "Near duplicates", "Images that differ from an earlier one far less than images of the set usually do."
+    ),
+    "constant_images": MetricWords("Blank images", "Images of a single colour."),
+    "values_outside_range": MetricWords(
+        "Outside the displayable range", "Share of pixel values below black or above white, usual in distilled images."
+    ),
 }
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.originals import Split
-from ddaudit.results import CheckResult, Evidence, Image, Metric, Table
-
-#: Mean absolute difference, in units of the pixel range, under which two images are the same one: half a step of 8 bits.
-EXACT = 0.5 / 255
+from ddaudit.inspection.carried import carried_by
+from ddaudit.inspection.examination import hidden_sheet
+from ddaudit.results import CheckResult, Evidence, Metric, Table
 
 
 @check(
@@ -31,22 +27,16 @@ def file(case: AuditCase) -> CheckResult:
     ----------
     CVE-2025-32434, CVE-2026-24747 (why loading weights only is not enough by itself).
     """
-    provenance, hidden = case.distilled.provenance, case.distilled.hidden
-    images = [h.images for h in hidden if h.images is not None]
-    stored = np.concatenate(images) if images else np.zeros((0, *case.audited.shape), np.float32)
-    exact: int | None = None
-    if case.original is not None and len(stored) and stored.shape[1:] == case.original.train.shape:
-        exact = len(exact_matches(case.audited.space.to_pixels(stored), case.original.train))
+    provenance = case.distilled.provenance
+    carried = carried_by(case.distilled, case.original)
+    images = len(carried.pixels)
     metrics = [
-        Metric(name="hidden_images", value=len(stored), confidence=None, better="lower"),
-        Metric(
-            name="hidden_bytes", value=sum(h.n_bytes for h in hidden), unit="bytes", confidence=None, better="lower"
-        ),
+        Metric(name="hidden_images", value=images, confidence=None, better="lower"),
+        Metric(name="hidden_bytes", value=carried.n_bytes, unit="bytes", confidence=None, better="lower"),
     ]
-    if exact is not None:
-        metrics.append(
-            Metric(name="hidden_training_images", value=exact, n=len(stored), confidence=None, better="lower")
-        )
+    if carried.training_images is not None:
+        exact = len(carried.training_images)
+        metrics.append(Metric(name="hidden_training_images", value=exact, n=images, confidence=None, better="lower"))
     evidence: list[Evidence] = [
         Table(
             name="files",
@@ -61,60 +51,28 @@ def file(case: AuditCase) -> CheckResult:
             rows=[[name] for name in provenance.globals],
         ),
     ]
-    if hidden:
+    if carried.items:
         evidence.append(
             Table(
                 name="hidden_content",
                 caption="Content that reading the file does not show.",
                 columns=["kind", "description", "bytes"],
-                rows=[[h.kind, h.description, h.n_bytes] for h in hidden],
+                rows=[[item.kind, item.description, item.n_bytes] for item in carried.items],
             )
         )
-    if len(stored):
-        evidence.append(_sheet(case.audited.space.to_pixels(stored[:64])))
+    if images:
+        evidence.append(hidden_sheet(carried))
     return file.result(
-        judge(material=bool(exact) or bool(len(stored)), shown=bool(hidden), power=None),
-        _finding(provenance.reader, len(hidden), len(stored), exact),
+        judge(material=images > 0, shown=bool(carried.items), power=None),
+        carried.sentence,
         metrics=metrics,
         evidence=evidence,
-        advice="Save copies of the tensors (tensor.clone()) before publishing: views carry their whole storage."
-        if len(stored)
-        else "",
+        advice=_advice(images > 0, bool(carried.items)),
         references=["CVE-2025-32434", "CVE-2026-24747"],
     )
 
 
-def exact_matches(pixels: np.ndarray, train: Split) -> dict[int, int]:
-    """Images (n, c, h, w) that are training images, as {index: training index}, to within half an 8-bit step."""
-    found: dict[int, int] = {}
-    queries = pixels.reshape(len(pixels), -1).astype(np.float32)
-    norms = np.square(queries).sum(1)
-    for start in range(0, len(train), 4096):
-        chunk = train.pixels(slice(start, start + 4096))
-        flat = chunk.reshape(len(chunk), -1)
-        distance = norms[:, None] - 2 * queries @ flat.T + np.square(flat).sum(1)
-        near = distance.argmin(1)
-        gap = np.abs(queries - flat[near]).mean(1)
-        found |= {int(i): start + int(near[i]) for i in np.flatnonzero(gap < EXACT)}
-    return found
-
-
-def _finding(reader: str, hidden: int, images: int, exact: int | None) -> str:
-    if not hidden:
-        return f"The file opens safely as {reader} and carries nothing besides what it shows."
-    if not images:
-        return (
-            f"The file opens safely as {reader} but carries {hidden} pieces of content that reading it does not show."
-        )
-    compared = f"; {exact} of them are exact training images of the original" if exact is not None else ""
-    return f"The file carries {images} stored images besides, or behind, what it shows{compared}."
-
-
-def _sheet(pixels: np.ndarray) -> Image:
-    columns = min(16, len(pixels))
-    blank = np.ones((-len(pixels) % columns, *pixels.shape[1:]), np.float32)
-    grid = np.concatenate([pixels, blank]).reshape(-1, columns, *pixels.shape[1:])
-    picture = grid.transpose(2, 0, 3, 1, 4).reshape(pixels.shape[1], grid.shape[0] * pixels.shape[2], -1)
-    return Image.from_pixels(
-        "hidden_images", picture, caption="Images found behind the file's tensors.", alt="Hidden images"
-    )
+def _advice(images: bool, anything: bool) -> str:
+    if images:
+        return "Save copies of the tensors (tensor.clone()) before publishing: views carry their whole storage."
+    return "Ask the publisher what it is for; `ddaudit convert` writes a copy without it." if anything else ""
