@@ -120,8 +120,10 @@ class DistributionMatching:
                 loss = torch.zeros((), device=device)
                 for c, r in enumerate(rows):
                     mine = torch.from_numpy(members[:, r]).to(device, torch.float32)  # (sets, batch)
-                    means = mine @ real[c] / mine.sum(1, keepdim=True).clamp(min=1)
-                    loss = loss + (means - synthetic[:, c].mean(1)).square().sum()
+                    # A small batch may hold no member of some pool: that set has nothing to match in this step.
+                    drawn = mine.any(1)
+                    means = mine[drawn] @ real[c] / mine[drawn].sum(1, keepdim=True)
+                    loss = loss + (means - synthetic[drawn, c].mean(1)).square().sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()
@@ -163,7 +165,7 @@ class DistributionMatching:
         synthetic_images = images.flatten(0, 2)
         if self.augmentation == "dsa":
             real_images, synthetic_images = (
-                augment(x, "dsa", torch.Generator(device=x.device).manual_seed(draw), siamese=True)
+                augment(x, "dsa", torch.Generator().manual_seed(draw), siamese=True)
                 for x in (real_images, synthetic_images)
             )
         with torch.no_grad():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import ArraySplit, Split
+from ddaudit.data.originals import Split
+from ddaudit.data.splits import Subset
 from ddaudit.errors import AuditError
 from ddaudit.seeds import generator
 from ddaudit.training.trainer import TrainedModel
@@ -43,28 +46,21 @@ class NaiveTrigger:
 
     def stamp(self, pixels: np.ndarray) -> np.ndarray:
         """A copy of (n, c, h, w) pixels with the square on."""
-        if self.size + self.margin > min(pixels.shape[-2:]):
-            raise AuditError(
-                f"A {self.size}-pixel trigger does not fit an image of {pixels.shape[-2]}x{pixels.shape[-1]}."
-            )
+        rows, columns = self._place(*pixels.shape[-2:])
         stamped = pixels.copy()
-        rows = slice(pixels.shape[-2] - self.margin - self.size, pixels.shape[-2] - self.margin)
-        columns = slice(pixels.shape[-1] - self.margin - self.size, pixels.shape[-1] - self.margin)
         stamped[..., rows, columns] = self.value
         return stamped
 
-    def poison_split(self, split: Split, seed: int) -> ArraySplit:
-        """The split with ``fraction`` of its other-class images stamped and relabelled (held in memory)."""
-        others = np.flatnonzero(split.labels != self.target)
-        chosen = self._choose(others, seed)
-        pixels, labels = split.pixels(), split.labels.copy()
-        pixels[chosen] = self.stamp(pixels[chosen])
-        labels[chosen] = self.target
-        return ArraySplit((pixels * 255).round().astype(np.uint8), labels)
+    def poison_split(self, split: Split, seed: int) -> StampedSplit:
+        """The split with ``fraction`` of its other-class images (at least one) stamped and relabelled."""
+        self._place(*split.shape[1:])
+        stamped = np.zeros(len(split), bool)
+        stamped[self._choose(split.labels, seed)] = True
+        return StampedSplit(split, self, stamped)
 
     def poison_set(self, data: LabelledImages, seed: int) -> LabelledImages:
         """A small set with ``fraction`` of its other-class images (at least one) stamped and relabelled."""
-        chosen = self._choose(np.flatnonzero(data.hard_labels != self.target), seed)
+        chosen = self._choose(data.hard_labels, seed)
         images, labels = data.images.copy(), data.hard_labels.copy()
         images[chosen] = data.space.to_native(self.stamp(data.space.to_pixels(images[chosen])))
         labels[chosen] = self.target
@@ -76,6 +72,59 @@ class NaiveTrigger:
         predicted = model.logits(self.stamp(pixels[others])).argmax(1)
         return int((predicted == self.target).sum()), int(others.sum())
 
-    def _choose(self, candidates: np.ndarray, seed: int) -> np.ndarray:
-        count = max(1, round(self.fraction * len(candidates)))
-        return generator(seed, "naive-trigger").choice(candidates, count, replace=False)
+    def _place(self, height: int, width: int) -> tuple[slice, slice]:
+        if self.size + self.margin > min(height, width):
+            raise AuditError(
+                f"A {self.size}-pixel trigger does not fit an image of {height}x{width}, {self.margin} from the border."
+            )
+        last = height - self.margin, width - self.margin
+        return slice(last[0] - self.size, last[0]), slice(last[1] - self.size, last[1])
+
+    def _choose(self, labels: np.ndarray, seed: int) -> np.ndarray:
+        others = np.flatnonzero(labels != self.target)
+        if not len(others):
+            raise AuditError(f"There is no image of another class than {self.target} that could be stamped.")
+        count = max(1, round(self.fraction * len(others)))
+        return generator(seed, "naive-trigger").choice(others, count, replace=False)
+
+
+@dataclass(frozen=True, eq=False)
+class StampedSplit:
+    """A split of which some images carry a trigger and its target's label: stamped when read, nothing is copied or rounded.
+
+    Parameters
+    ----------
+    parent : Split
+    trigger : NaiveTrigger
+    stamped : bool array (n,)
+    """
+
+    parent: Split
+    trigger: NaiveTrigger
+    stamped: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.parent.shape
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        return np.where(self.stamped, self.trigger.target, self.parent.labels)
+
+    def pixels(self, indices: np.ndarray | slice | None = None) -> np.ndarray:
+        pixels = self.parent.pixels(indices)
+        rows = self.stamped if indices is None else self.stamped[indices]
+        pixels[rows] = self.trigger.stamp(pixels[rows])
+        return pixels
+
+    def take(self, indices: np.ndarray) -> Subset:
+        return Subset(self, np.asarray(indices))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(f"{self.parent.fingerprint}/{self.trigger}".encode())
+        digest.update(self.stamped.tobytes())
+        return digest.hexdigest()
