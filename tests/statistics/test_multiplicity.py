@@ -37,6 +37,19 @@ def test_the_adaptive_procedure_is_the_step_up_at_a_level_divided_by_the_true_sh
     assert adaptive_benjamini_hochberg(p, fdr).tolist() == expected
 
 
+def test_the_edges_belong_to_the_flags():
+    assert benjamini_hochberg([0.0625], 0.0625).all()
+    # No p-value above one half: of 4 (8) hypotheses, two (one quarter) count as true.
+    assert adaptive_benjamini_hochberg([0.5] * 4, 0.25).all()
+    assert adaptive_benjamini_hochberg([0.25] * 8, 0.0625).all()
+    assert adaptive_benjamini_hochberg([0.55, 0.001], 0.99).tolist() == [False, True]
+
+
+def test_the_adaptive_procedure_is_never_stricter_than_the_plain_one_below_one_half():
+    p = [0.02, 0.7, 0.8, 0.9]
+    assert adaptive_benjamini_hochberg(p, 0.09).tolist() == benjamini_hochberg(p, 0.09).tolist() == [True] + [False] * 3
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
 def test_holm_is_the_closure_of_bonferroni(p):
     # The adjusted p-value of a hypothesis is the largest Bonferroni p-value of any set that holds it.
@@ -87,6 +100,11 @@ def test_any_false_alarm_is_as_rare_as_holm_says_even_under_dependence():
 def test_what_is_no_p_value_is_refused(procedure, p):
     with pytest.raises(ValueError, match=r"p-values in \[0, 1\]"):
         procedure(p)
+
+
+def test_certainty_either_way_is_a_p_value():
+    assert holm([0.0, 1.0]).tolist() == [0.0, 1.0]
+    assert benjamini_hochberg([0.0, 1.0], 0.1).tolist() == [True, False]
 
 
 def test_no_questions_have_no_answers():

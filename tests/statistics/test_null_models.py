@@ -55,12 +55,12 @@ def test_levels_of_classes_and_of_sets_and_the_unit_do_not_matter(seed):
 def test_clean_sets_are_called_backdoored_as_rarely_as_the_p_values_say(runs, classes):
     rng = np.random.default_rng(runs * classes)
     smallest = []
-    for _ in range(800):
+    for _ in range(600):
         sets = clean_sets(rng, runs + 1, classes)
         found = compare_with_clean(sets[0], sets[1:])
         smallest.append((found.parametric_p.min(), found.rank_p.min()))
     parametric, rank = np.array(smallest).T
-    assert (parametric <= 0.05).mean() == pytest.approx(0.05, abs=0.018)
+    assert (parametric <= 0.05).mean() == pytest.approx(0.05, abs=0.02)
     assert (parametric <= 0.01).mean() <= 0.02
     assert (rank <= 1 / (1 + runs)).mean() <= 1 / (1 + runs) + 0.015
 

@@ -55,6 +55,8 @@ def test_within_the_nulls_range_the_rank_is_a_lower_bound():
     null = np.r_[np.full(19, 0.1), 50.0]
     assert leading_spacing_p([49.0, 50.0], null) == pytest.approx([2 / 21, 2 / 21])
     assert leading_spacing_p([51.0], null)[0] < 2 / 21
+    # Two equal best scores lead by nothing: such a null is as good as any.
+    assert leading_spacing_p([2.0], [0.0, 0.0, 1.0])[0] == pytest.approx(3.0**-3)
 
 
 @pytest.mark.parametrize(
