@@ -17,9 +17,10 @@ from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
+from ddaudit.training.executor import Executor, Serial, Task
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
-from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train
+from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into
 
 
 @dataclass(eq=False)
@@ -40,6 +41,7 @@ class AuditCase:
     device: torch.device
     store: Store
     progress: Progress = silent
+    executor: Executor = field(default_factory=Serial)
     _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
     _logits: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -55,25 +57,19 @@ class AuditCase:
         return self.original
 
     @cached_property
-    def threads(self) -> int:
-        """CPU threads of a training: at 8x8 two threads are no faster than one, and slower beside other work."""
-        _, height, width = self.audited.shape
-        return 1 if height * width <= recipes.SMALL else self.config.threads
-
-    @cached_property
     def recipe(self) -> Recipe:
         """The protocol by which models of S and of its controls are trained."""
         _, height, width = self.audited.shape
         if self.config.recipe == "fast":
-            return recipes.fast(threads=self.threads, pixels=height * width)
+            return recipes.fast(threads=self.config.threads, pixels=height * width)
         name = self.original.name if self.original else ""
-        return recipes.published(self.distilled.provenance.method, name, threads=self.threads)
+        return recipes.published(self.distilled.provenance.method, name, threads=self.config.threads)
 
     @cached_property
     def inversion_recipe(self) -> Recipe:
         """The fast protocol on narrow ConvNets: as good a witness of a trigger, and several times cheaper."""
         _, height, width = self.audited.shape
-        fast = recipes.fast(threads=self.threads, pixels=height * width)
+        fast = recipes.fast(threads=self.config.threads, pixels=height * width)
         return fast if height * width <= recipes.SMALL else fast.on("ConvNet", width=self.config.inversion_width)
 
     def seed(self, purpose: str, index: int = 0) -> int:
@@ -82,22 +78,40 @@ class AuditCase:
 
     def models(self, data: LabelledImages, recipe: Recipe, count: int) -> list[TrainedModel]:
         """``count`` models of one set that differ by their seeds; each is trained once a scan."""
-        return [self.model(data, recipe, index) for index in range(count)]
+        return self.train_all([(data, recipe, index) for index in range(count)])
 
     def model(self, data: LabelledImages, recipe: Recipe, index: int = 0) -> TrainedModel:
         """The model of (data, recipe, seed number ``index``)."""
         key = (dataset_fingerprint(data), recipe.fingerprint(), index)
         if key not in self._models:
             what = f"{recipe.architecture} on {data.name}, seed {index + 1}"
+            seed = self.seed("train", index)
             self._models[key] = train(
-                data,
-                recipe,
-                self.seed("train", index),
-                self.device,
-                self.store,
-                lambda done, of: self.progress(what, done, of),
+                data, recipe, seed, self.device, self.store, lambda done, of: self.progress(what, done, of)
             )
         return self._models[key]
+
+    def train_all(self, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> list[TrainedModel]:
+        """The models of several (data, recipe, seed number), side by side where the executor can."""
+        missing = [
+            (data, recipe, index)
+            for data, recipe, index in wanted
+            if (dataset_fingerprint(data), recipe.fingerprint(), index) not in self._models
+        ]
+        names = ", ".join(dict.fromkeys(data.name for data, _, _ in missing))
+        self.ahead(
+            f"training on {names}",
+            [
+                (train_into, (self.store.folder, data, recipe, self.seed("train", index), str(self.device)))
+                for data, recipe, index in missing
+            ],
+        )
+        return [self.model(*one) for one in wanted]
+
+    def ahead(self, what: str, tasks: Sequence[Task]) -> None:
+        """Have the executor do tasks that leave their results in the store; a GPU is not shared between processes."""
+        if self.store.folder is not None and self.device.type == "cpu":
+            self.executor.ahead(tasks, lambda done, of: self.progress(what, done, of))
 
     @cached_property
     def test_rows(self) -> np.ndarray:
@@ -135,14 +149,19 @@ class AuditCase:
         )
 
     @cached_property
+    def _compared_models(self) -> list[TrainedModel]:
+        ours = [(self.audited, self.recipe, i) for i in range(self.config.seeds)]
+        return self.train_all(ours + [(one, self.recipe, i) for i, one in enumerate(self.real_subsets)])
+
+    @property
     def audited_models(self) -> list[TrainedModel]:
         """The models of S that checks share."""
-        return self.models(self.audited, self.recipe, self.config.seeds)
+        return self._compared_models[: self.config.seeds]
 
-    @cached_property
+    @property
     def control_models(self) -> list[TrainedModel]:
         """One model of each random real subset, with the seeds that S's models have."""
-        return [self.model(subset, self.recipe, i) for i, subset in enumerate(self.real_subsets)]
+        return self._compared_models[self.config.seeds :]
 
     def own_distillations(self, count: int, distiller: DistributionMatching) -> list[LabelledImages]:
         """Clean sets of our own making; see ``ddaudit.controls``."""

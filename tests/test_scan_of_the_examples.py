@@ -78,6 +78,15 @@ def test_a_fresh_run_gives_the_same_scorecard_as_one_from_the_store(clean, store
     assert scan("clean", tmp_path).without_times().model_dump_json() == from_store
 
 
+def test_the_readme_shows_the_verdicts_that_the_examples_get(clean, store):
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    table = [[cell.strip(" *`") for cell in line.split("|")[1:-1]] for line in readme.splitlines() if "|" in line]
+    header = next(row for row in table if row[0] == "example")
+    for name, card in (("clean", clean), ("leak", scan("leak", store)), ("backdoor", scan("backdoor", store))):
+        row = next(row for row in table if row[0] == name)
+        assert dict(zip(header[1:], row[1:], strict=True)) == {**card.pillars, "overall": card.overall.verdict}
+
+
 def test_without_an_original_the_checks_that_need_one_say_so():
     card = ddaudit.scan(EXAMPLES / "digits_ipc10_clean.safetensors", config=ddaudit.AuditConfig(device="cpu"))
     assert {c.pillar for c in card.checks} == {"safety"}

@@ -27,6 +27,7 @@ _SOURCES = {
     "models": _TRAINING,
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
+    "attacks": (*_TRAINING, "checks/robustness/evasion.py"),
 }
 
 
@@ -98,15 +99,9 @@ class Store:
         path = self._path(kind, key)
         if path is None or not path.is_file():
             return None
-        try:
-            with safe_open(path, framework="numpy") as entry:
-                arrays = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 (not a mapping)
-                checksum = (entry.metadata() or {}).get("checksum")
-        except (SafetensorError, OSError, ValueError, TypeError):  # TypeError: a type that numpy lacks
-            arrays, checksum = {}, None
-        if checksum != _checksum(key, arrays):
+        arrays = read_entry(path)
+        if arrays is None:
             self.recomputed.append(f"{kind}/{key[:12]}")
-            return None
         return arrays
 
     def _write(self, kind: str, key: str, arrays: Arrays) -> None:
@@ -123,6 +118,17 @@ class Store:
                 f"The store {self.folder} cannot be written ({error.strerror or error}): make room there, name another "
                 "folder with DDAUDIT_CACHE_DIR, or keep nothing between runs with --no-store."
             ) from error
+
+
+def read_entry(path: Path) -> Arrays | None:
+    """The arrays of a stored entry, or None where it is damaged, truncated, not ours or under another's name."""
+    try:
+        with safe_open(path, framework="numpy") as entry:
+            arrays = {name: entry.get_tensor(name) for name in entry.keys()}  # noqa: SIM118 (not a mapping)
+            checksum = (entry.metadata() or {}).get("checksum")
+    except (SafetensorError, OSError, ValueError, TypeError):  # TypeError: a type that numpy lacks
+        return None
+    return arrays if checksum == _checksum(path.stem, arrays) else None
 
 
 def _replace(path: Path, content: bytes) -> None:

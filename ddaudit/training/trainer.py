@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from ddaudit.training.augmentation import augment
 from ddaudit.training.device import repeatable, threads
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Arrays, Store, array_fingerprint
+
+#: Fixed, not the machine's: sums in another order give other last bits.
+EVALUATION_THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class TrainedModel:
     @torch.no_grad()
     def logits(self, pixels: np.ndarray, batch: int = 500) -> np.ndarray:
         """float32 (n, k) for float32 pixels (n, c, h, w)."""
-        with threads(self.recipe.threads):
+        with threads(EVALUATION_THREADS):
             parts = [
                 self.network(torch.from_numpy(pixels[i : i + batch]).to(self.device)).cpu()
                 for i in range(0, len(pixels), batch)
@@ -83,6 +87,11 @@ def train(
     return TrainedModel(model.requires_grad_(False), data.name, recipe, seed, device)
 
 
+def train_into(folder: Path, data: LabelledImages, recipe: Recipe, seed: int, device: str) -> None:
+    """Train in a process of one's own: the weights land in the store at ``folder``."""
+    train(data, recipe, seed, torch.device(device), Store(folder))
+
+
 def _fit(
     network: nn.Module,
     data: LabelledImages,
@@ -95,7 +104,8 @@ def _fit(
     labels = torch.from_numpy(data.labels).to(device)
     loss = _loss(labels)
     order = torch.Generator().manual_seed(derive_seed(seed, "order"))
-    draws = torch.Generator(device=device).manual_seed(derive_seed(seed, "augmentation"))
+    # On the CPU, as the order: a generator on a GPU would stop for it at every batch.
+    draws = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
     # The published loop runs over range(epochs + 1), and drops the rate after epoch epochs // 2 + 1.
     epochs = recipe.epochs + 1 if recipe.schedule == "step" else recipe.epochs
     optimizer = _sgd(network, recipe, recipe.lr)

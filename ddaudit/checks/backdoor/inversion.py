@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.training.device import repeatable, threads
-from ddaudit.training.trainer import TrainedModel
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Arrays, Store, array_fingerprint
+from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train
 
 #: Share of images of other classes that an inverted trigger must turn to its target (Wang et al. 2019).
 REQUIRED_SUCCESS = 0.99
@@ -50,7 +55,6 @@ def invert(
     classes: int,
     steps: int,
     seed: int,
-    on_step: Callable[[int, int], None] = lambda done, of: None,
 ) -> Inversion:
     """For every class, the smallest patch that sends all other classes' images there.
 
@@ -85,7 +89,7 @@ def invert(
     good, bad = (torch.zeros(classes, dtype=torch.int64, device=device) for _ in range(2))
     best = _Best(classes, raw)
     with threads(models[0].recipe.threads), repeatable():
-        for step in range(steps):
+        for _ in range(steps):
             shaped = (torch.tanh(raw) + 1) / 2
             mask, pattern = shaped[:, :1], shaped[:, 1:]
             stamped = ((1 - mask[:, None]) * x[None] + mask[:, None] * pattern[:, None]).flatten(0, 1)
@@ -107,8 +111,46 @@ def invert(
             cost = torch.where(good >= patience, cost * factor, cost)
             cost = torch.where(bad >= patience, cost / factor**1.5, cost)
             good, bad = torch.where(good >= patience, 0, good), torch.where(bad >= patience, 0, bad)
-            on_step(step + 1, steps)
     return best.inversion()
+
+
+#: Set, recipe, seeds of its models, held-out images with labels, steps, seed of the start, device.
+InversionTask = tuple[LabelledImages, Recipe, list[int], np.ndarray, np.ndarray, int, int, str]
+
+
+def invert_set(
+    store: Store,
+    data: LabelledImages,
+    recipe: Recipe,
+    seeds: list[int],
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    steps: int,
+    start: int,
+    device: str,
+) -> Inversion:
+    """Train the models of a set and invert them jointly; models and result are kept in the store."""
+    identity = {
+        "data": dataset_fingerprint(data),
+        "recipe": recipe.fingerprint(),
+        "seeds": seeds,
+        "images": array_fingerprint(pixels, labels),
+        "steps": steps,
+        "start": start,
+        "device": torch.device(device).type,
+    }
+
+    def compute() -> Arrays:
+        models = [train(data, recipe, seed, torch.device(device), store) for seed in seeds]
+        found = invert(models, pixels, labels, classes=data.classes, steps=steps, seed=start)
+        return {"norm": found.norm, "success": found.success, "mask": found.mask, "pattern": found.pattern}
+
+    return Inversion(**store.remember("inversions", identity, compute))
+
+
+def invert_into(folder: Path, *task: Any) -> None:
+    """``invert_set`` in a process of one's own: the result lands in the store at ``folder``."""
+    invert_set(Store(folder), *task)
 
 
 class _Best:

@@ -9,7 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.inversion import REQUIRED_SUCCESS, Inversion, invert
+from ddaudit.checks.backdoor.inversion import (
+    REQUIRED_SUCCESS,
+    Inversion,
+    InversionTask,
+    invert_into,
+    invert_set,
+)
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
@@ -30,8 +36,9 @@ from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_with_clean
 from ddaudit.threats.naive_trigger import NaiveTrigger
+from ddaudit.training.executor import Task
 from ddaudit.training.recipe import Recipe
-from ddaudit.training.trainer import TrainedModel, dataset_fingerprint
+from ddaudit.training.trainer import EVALUATION_THREADS, TrainedModel
 
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
@@ -63,12 +70,14 @@ def inversion(case: AuditCase) -> CheckResult:
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
+    planted = _planted(case)
+    study.invert_ahead([case.audited, *study.clean_sets, *(one for _, one in planted)])
     audited = study.invert(case.audited)
     null = np.stack([study.statistic(study.invert(one)) for one in study.clean_sets])
     comparison = compare_with_clean(study.statistic(audited), null)
     target = int(comparison.z.argmax())
     p = study.p(comparison)
-    power, successes = _power(case, study, null)
+    power, successes = _power(case, study, planted, null)
     reached = np.isfinite(audited.norm)
     names = case.reference.classes
     success = study.success(audited, target)
@@ -134,7 +143,7 @@ class _Study:
             lr_images=10.0,
             batch_real=64,
             width=case.config.inversion_width,
-            threads=case.threads,
+            threads=EVALUATION_THREADS,
         )
         distilled = case.own_distillations(own, distiller)
         real = [case.real_subset(i) for i in range(case.config.inversion_controls - own)]
@@ -145,31 +154,26 @@ class _Study:
 
     def invert(self, data: LabelledImages) -> Inversion:
         """The inversion of a set, kept in the store."""
+        return invert_set(self.case.store, *self._arguments(data))
+
+    def invert_ahead(self, sets: Sequence[LabelledImages]) -> None:
+        """Have the inversions of several sets made side by side, where the executor can."""
+        folder = self.case.store.folder
+        tasks: list[Task] = [(invert_into, (folder, *self._arguments(data))) for data in sets]
+        self.case.ahead("trigger inversion, audited, clean and planted sets", tasks)
+
+    def _arguments(self, data: LabelledImages) -> InversionTask:
         case, test = self.case, self.case.reference.test
-        identity = {
-            "data": dataset_fingerprint(data),
-            "recipe": self.recipe.fingerprint(),
-            "models": [case.seed("train", i) for i in range(case.config.inversion_models)],
-            "images": [int(r) for r in self.rows],
-            "test": test.fingerprint,
-            "steps": case.config.inversion_steps,
-            "seed": case.seed("inversion/start"),
-            "device": case.device.type,
-        }
-
-        def compute() -> dict[str, np.ndarray]:
-            found = invert(
-                self.models(data),
-                test.pixels(self.rows),
-                test.labels[self.rows],
-                classes=data.classes,
-                steps=case.config.inversion_steps,
-                seed=case.seed("inversion/start"),
-                on_step=lambda d, n: case.progress(f"trigger inversion, {data.name}", d, n),
-            )
-            return {"norm": found.norm, "success": found.success, "mask": found.mask, "pattern": found.pattern}
-
-        return Inversion(**case.store.remember("inversions", identity, compute))
+        return (
+            data,
+            self.recipe,
+            [case.seed("train", i) for i in range(case.config.inversion_models)],
+            test.pixels(self.rows),
+            test.labels[self.rows],
+            case.config.inversion_steps,
+            case.seed("inversion/start"),
+            str(case.device),
+        )
 
     def statistic(self, found: Inversion) -> np.ndarray:
         """Logarithm of the norm; a class that no trigger reached counts as needing the whole image."""
@@ -187,22 +191,30 @@ class _Study:
         return float((unseen.logits(found.stamp(test.pixels(unused), target)).argmax(1) == target).mean())
 
 
-def _power(case: AuditCase, study: _Study, null: np.ndarray) -> tuple[Power, list[float]]:
-    """Plant a patch in random real subsets and look for it in the same way."""
-    found, successes = 0, []
-    classes = case.audited.classes
-    probe = study.rows
-    side = min(case.audited.shape[1:])
+def _planted(case: AuditCase) -> list[tuple[NaiveTrigger, LabelledImages]]:
+    """Random real subsets with a patch planted in them."""
+    size = max(2, min(case.audited.shape[1:]) // 8)
+    planted = []
     for i in range(case.config.inversion_planted):
-        trigger = NaiveTrigger(target=i % classes, fraction=0.15, size=max(2, side // 8), margin=0)
-        planted = trigger.poison_set(case.real_subset(i, "inversion-power"), case.seed("inversion-power", i))
-        model = study.models(planted)[0]
-        hit, tried = trigger.success(model, case.reference.test.pixels(probe), case.reference.test.labels[probe])
+        trigger = NaiveTrigger(target=i % case.audited.classes, fraction=0.15, size=size, margin=0)
+        clean = case.real_subset(i, "inversion-power")
+        planted.append((trigger, trigger.poison_set(clean, case.seed("inversion-power", i))))
+    return planted
+
+
+def _power(
+    case: AuditCase, study: _Study, planted: list[tuple[NaiveTrigger, LabelledImages]], null: np.ndarray
+) -> tuple[Power, list[float]]:
+    """Look for the planted patches in the way in which S was judged."""
+    found, successes = 0, []
+    test = case.reference.test
+    for trigger, data in planted:
+        hit, tried = trigger.success(study.models(data)[0], test.pixels(study.rows), test.labels[study.rows])
         successes.append(hit / max(1, tried))
-        comparison = compare_with_clean(study.statistic(study.invert(planted)), null)
+        comparison = compare_with_clean(study.statistic(study.invert(data)), null)
         found += study.p(comparison) < WARN_P and int(comparison.z.argmax()) == trigger.target
-    interval = clopper_pearson(found, case.config.inversion_planted)
-    size = max(2, side // 8)
+    interval = clopper_pearson(found, len(planted))
+    size = planted[0][0].size
     defect = (
         f"a {size}x{size} patch on 15 % of a real subset's other-class images, with their labels changed "
         f"(attack success {min(successes):.2f} to {max(successes):.2f})"

@@ -10,7 +10,6 @@ from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.originals import Split
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Role, Series
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
@@ -58,7 +57,7 @@ def mia(case: AuditCase) -> CheckResult:
     Yeom et al., CSF 2018 (loss); Watson et al., ICLR 2022 (calibration); Carlini et al., IEEE S&P 2022 (low false positive rates).
     """
     examples = _examples(case)
-    references = [_references(case, half) for half in (0, 1)]
+    references = _references(case)
     ours = _phi(case, case.audited_models, examples)
     unseen = np.stack(
         [_phi(case, [a, b], examples, choose=1 - examples.half) for a, b in zip(*references, strict=True)]
@@ -139,17 +138,18 @@ def _halves(case: AuditCase) -> np.ndarray:
     return np.random.default_rng(case.seed("mia/halves")).permutation(len(case.reference.test)) % 2
 
 
-def _references(case: AuditCase, half: int) -> list[TrainedModel]:
-    """Models of random subsets of one half of the held-out split, of S's size and layout."""
-    test = case.reference.test
-    rows = np.flatnonzero(_halves(case) == half)
-    pool: Split = test.take(rows)
-    models = []
-    for i in range(case.config.mia_references):
-        name = f"held-out subset {i + 1} of half {half + 1}"
-        subset = controls.random_real(pool, case.audited, case.config.seed, i, f"held-out-half-{half}", name)
-        models.append(case.model(subset, case.recipe, i))
-    return models
+def _references(case: AuditCase) -> tuple[list[TrainedModel], list[TrainedModel]]:
+    """For each half of the held-out split, models of random subsets of it that have S's size and layout."""
+    test, count = case.reference.test, case.config.mia_references
+    wanted = []
+    for half in (0, 1):
+        pool = test.take(np.flatnonzero(_halves(case) == half))
+        for i in range(count):
+            name = f"held-out subset {i + 1} of half {half + 1}"
+            subset = controls.random_real(pool, case.audited, case.config.seed, i, f"held-out-half-{half}", name)
+            wanted.append((subset, case.recipe, i))
+    models = case.train_all(wanted)
+    return models[:count], models[count:]
 
 
 def _phi(

@@ -7,16 +7,19 @@ import numpy as np
 from ddaudit.case import AuditCase
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
-from ddaudit.checks.robustness.evasion import EPSILONS, FGSM, PGD, Attack, robust_outcomes
+from ddaudit.checks.robustness.evasion import EPSILONS, FGSM, PGD, Attack, AttackTask, attack_into, attack_set
 from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
-from ddaudit.training.trainer import TrainedModel
 
 #: Robust accuracy this far below the control's, beyond the interval, is a failure.
 MARGIN = 0.10
 #: The drop for which the power is stated.
 PLANTED_DROP = 0.15
+
+
+_Curves = dict[str, np.ndarray]
 
 
 @check(
@@ -39,11 +42,8 @@ def attacks(case: AuditCase) -> CheckResult:
     test = case.reference.test
     rows = np.sort(rng.choice(len(test), min(case.config.attack_examples, len(test)), replace=False))
     pixels, labels = test.pixels(rows), test.labels[rows]
-    models = case.audited_models[: case.config.attack_models]
-    controls = case.control_models[: case.config.attack_models]
     methods: tuple[Attack, ...] = (FGSM(), PGD(case.config.attack_steps))
-    ours = {a.name: _curve(case, models, a, pixels, labels) for a in methods}
-    theirs = {a.name: _curve(case, controls, a, pixels, labels) for a in methods}
+    ours, theirs = _outcomes(case, methods, pixels, labels)
 
     clean = theirs["pgd"][:, 0].mean()
     compared = int(np.argmin(np.abs(theirs["pgd"].mean((0, 2)) - clean / 2)))
@@ -77,7 +77,7 @@ def attacks(case: AuditCase) -> CheckResult:
                 name="attack_settings",
                 caption="Every hyper-parameter; all attacks act on pixels in [0, 1], the pixel space is inside the model.",
                 columns=["attack", "settings", "images", "models of the set", "models of controls"],
-                rows=[[a.name, a.settings(), len(rows), len(models), len(controls)] for a in methods],
+                rows=[[a.name, a.settings(), len(rows), len(ours[a.name]), len(theirs[a.name])] for a in methods],
             ),
         ],
         assumptions=[
@@ -93,28 +93,29 @@ def attacks(case: AuditCase) -> CheckResult:
             "Zhou et al., BEARD, arXiv:2411.09265",
             "Nicolae et al., ART, arXiv:1807.01069",
         ],
-        trained=sorted({m.dataset for m in models + controls}),
+        trained=["audited file", *(one.name for one in case.real_subsets[: case.config.attack_models])],
     )
 
 
-def _curve(
-    case: AuditCase, models: list[TrainedModel], attack: Attack, pixels: np.ndarray, labels: np.ndarray
-) -> np.ndarray:
-    """bool (models, epsilons, images)."""
-    return np.stack(
-        [
-            robust_outcomes(
-                model,
-                attack,
-                pixels,
-                labels,
-                classes=case.audited.classes,
-                seed=case.seed(f"attacks/{attack.name}", i),
-                on_epsilon=lambda d, n, m=model: case.progress(f"{attack.name} on {m.dataset}", d, n),  # type: ignore[misc]
-            )
-            for i, model in enumerate(models)
-        ]
-    )
+def _outcomes(case: AuditCase, methods: tuple[Attack, ...], pixels: np.ndarray, labels: np.ndarray) -> list[_Curves]:
+    """Of the audited set, and of the controls: bool (models, epsilons, images) by attack."""
+    count = case.config.attack_models
+    models = {
+        "audited": [(case.audited, i) for i in range(min(count, case.config.seeds))],
+        "controls": [(one, i) for i, one in enumerate(case.real_subsets[:count])],
+    }
+
+    def task(data: LabelledImages, index: int, attack: Attack) -> AttackTask:
+        seed = case.seed(f"attacks/{attack.name}", index)
+        return data, case.recipe, case.seed("train", index), attack, pixels, labels, seed, str(case.device)
+
+    tasks = {(who, a.name): [task(*one, a) for one in models[who]] for who in models for a in methods}
+    folder = case.store.folder
+    case.ahead("attacks", [(attack_into, (folder, *one)) for some in tasks.values() for one in some])
+    return [
+        {a.name: np.stack([attack_set(case.store, *one) for one in tasks[who, a.name]]) for a in methods}
+        for who in models
+    ]
 
 
 def _power(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Power:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.training.device import threads
-from ddaudit.training.trainer import TrainedModel
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Arrays, Store, array_fingerprint
+from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train
 
 #: Radii in 1/255 of the pixel range, L-infinity; undefended models fall between 1 and 8.
 EPSILONS = tuple(e / 255 for e in (0, 0.25, 0.5, 1, 2, 4, 8, 16, 32))
@@ -92,7 +97,6 @@ def robust_outcomes(
     classes: int,
     seed: int,
     epsilons: Sequence[float] = EPSILONS,
-    on_epsilon: Callable[[int, int], None] = lambda done, of: None,
 ) -> np.ndarray:
     """Which images the model still gets right at each radius.
 
@@ -113,8 +117,46 @@ def robust_outcomes(
                 adversarial = attack.perturb(art, pixels[rows], labels[rows], epsilon)
                 standing[rows] = model.logits(adversarial.astype(np.float32)).argmax(1) == labels[rows]
             outcomes[i] = standing
-            on_epsilon(i + 1, len(epsilons))
     return outcomes
+
+
+#: Set, recipe and seed of the model, attack, pixels, labels, seed of the attack, device.
+AttackTask = tuple[LabelledImages, Recipe, int, Attack, np.ndarray, np.ndarray, int, str]
+
+
+def attack_set(
+    store: Store,
+    data: LabelledImages,
+    recipe: Recipe,
+    model_seed: int,
+    attack: Attack,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    device: str,
+) -> np.ndarray:
+    """``robust_outcomes`` of the model of (data, recipe, seed), kept in the store."""
+    identity = {
+        "data": dataset_fingerprint(data),
+        "recipe": recipe.fingerprint(),
+        "model_seed": model_seed,
+        "attack": repr(attack),
+        "images": array_fingerprint(pixels, labels),
+        "epsilons": list(EPSILONS),
+        "seed": seed,
+        "device": torch.device(device).type,
+    }
+
+    def compute() -> Arrays:
+        model = train(data, recipe, model_seed, torch.device(device), store)
+        return {"outcomes": robust_outcomes(model, attack, pixels, labels, classes=data.classes, seed=seed)}
+
+    return store.remember("attacks", identity, compute)["outcomes"]
+
+
+def attack_into(folder: Path, *task: Any) -> None:
+    """``attack_set`` in a process of one's own: the result lands in the store at ``folder``."""
+    attack_set(Store(folder), *task)
 
 
 @contextmanager
