@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from ddaudit.progress import Progress, silent
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.training.device import describe, resolve
+from ddaudit.training.executor import Processes, Serial
 from ddaudit.training.store import Store, default_folder
 
 #: Says that nothing is kept between runs.
@@ -92,8 +95,10 @@ def scan(
         if not refusal.hostile:
             raise
         return _refused(tool, Path(path), about, refusal)
-    case = AuditCase(distilled, reference, config, device, _store(config), progress)
-    results, not_run = _run(case, wanted)
+    with ExitStack() as stack:
+        executor = stack.enter_context(Processes(config.workers)) if config.workers > 1 else Serial()
+        store = Store(_folder(config, stack))
+        results, not_run = _run(AuditCase(distilled, reference, config, device, store, progress, executor), wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
 
 
@@ -130,8 +135,11 @@ def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[
     return results, not_run
 
 
-def _store(config: AuditConfig) -> Store:
-    return Store(None if config.store == NO_STORE else config.store or default_folder())
+def _folder(config: AuditConfig, stack: ExitStack) -> Path:
+    """Where results are shared between processes and runs, or for this run alone."""
+    if config.store == NO_STORE:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ddaudit-")))
+    return config.store or default_folder()
 
 
 def _subject(distilled: DistilledSet) -> Subject:
