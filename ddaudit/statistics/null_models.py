@@ -79,12 +79,12 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
         )
     if not np.isfinite(x).all() or not np.isfinite(null).all():
         raise ValueError("every statistic must be finite: an inversion that found no trigger has its largest norm")
-    runs, classes = null.shape
+    runs = null.shape[0]
     if runs < 3:
         raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
     z = _standardise(x, null)
     null_max_z = np.array([_standardise(row, np.delete(null, i, axis=0)).max() for i, row in enumerate(null)])
-    rank_p = max_statistic_p(z, np.repeat(null_max_z[:, None], classes, axis=1))
+    rank_p = max_statistic_p(z, np.repeat(null_max_z[:, None], z.size, axis=1))
     return CleanComparison(z, null_max_z, rank_p, _gaussian_p(z, runs))
 
 
@@ -92,7 +92,7 @@ def _standardise(x: Array, null: Array) -> Array:
     runs = null.shape[0]
     # (row - mean of the others) is (row - mean of all) times runs / (runs - 1)
     spread = np.sqrt(np.square(_less_median((null - null.mean(axis=0)) * runs / (runs - 1))).mean())
-    if spread == 0:
+    if spread <= 1e-12 * np.abs(null).max():  # nothing but rounding
         raise ValueError("the clean sets are all alike: the null has no spread to measure against")
     # A prediction from `runs` sets errs a little less than the ones from `runs - 1` that the spread was measured on.
     return -_less_median(x - null.mean(axis=0)) / (spread * np.sqrt((1 + 1 / runs) / (1 + 1 / (runs - 1))))

@@ -114,6 +114,7 @@ def test_the_verdict_repeats_to_the_last_bit():
         (np.array([0, 1, np.inf]), np.eye(3), "must be finite"),
         (np.zeros(3), np.diag([1, 2, np.nan]), "must be finite"),
         (np.arange(3.0), np.ones((4, 3)), "all alike"),
+        (np.arange(3.0), np.log([12.3, 9.7, 11.1]) + 0.1 * np.arange(7)[:, None], "all alike"),
     ],
 )
 def test_statistics_that_cannot_be_compared_are_refused(audited, clean, sentence):
