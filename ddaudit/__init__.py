@@ -3,14 +3,24 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["AuditConfig", "Scorecard", "__version__", "scan"]
+__all__ = ["AuditConfig", "Inspection", "Scorecard", "__version__", "convert_set", "inspect_set", "scan"]
 
 if TYPE_CHECKING:
     from ddaudit.audit import scan
     from ddaudit.config import AuditConfig
+    from ddaudit.inspected import Inspection
+    from ddaudit.inspection import inspect_set
+    from ddaudit.inspection.conversion import convert_set
     from ddaudit.results import Scorecard
 
-_HOMES = {"scan": "ddaudit.audit", "AuditConfig": "ddaudit.config", "Scorecard": "ddaudit.results"}
+_HOMES = {
+    "scan": "ddaudit.audit",
+    "inspect_set": "ddaudit.inspection",
+    "convert_set": "ddaudit.inspection.conversion",
+    "AuditConfig": "ddaudit.config",
+    "Inspection": "ddaudit.inspected",
+    "Scorecard": "ddaudit.results",
+}
 
 
 def __getattr__(name: str) -> Any:

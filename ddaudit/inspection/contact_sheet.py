@@ -8,13 +8,16 @@ import numpy as np
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.naturalness import thinned
+from ddaudit.inspection.carried import Carried
 from ddaudit.results import Image
 
 #: Images of one class on a sheet, and classes with a sheet.
 MOST_COLUMNS = 10
 MOST_CLASSES = 100
-#: Values on all sheets together: distilled images hardly compress, and as base64 these are about 2 MB.
-MOST_VALUES = 1_500_000
+#: Values on all sheets together: distilled images hardly compress, and as base64 these are 1.3 MB.
+MOST_VALUES = 1_000_000
+#: Hidden images that are shown, and how many of them in a row.
+HIDDEN_SHOWN, HIDDEN_COLUMNS = 64, 16
 #: Between two images: a grey that is seen beside black and beside white.
 _GAP = 0.5
 
@@ -74,6 +77,18 @@ def class_sheets(data: LabelledImages, names: Sequence[str] | None = None) -> li
         alt = f"{shown} image{'s' if count > 1 else ''} of {name}"
         sheets.append(Image.from_pixels(f"class_{label}", tiled(own, columns), f"{name} ({shown})", alt))
     return sheets
+
+
+def hidden_sheet(carried: Carried) -> Image:
+    """The first hidden images in one picture."""
+    shown = carried.pixels[:HIDDEN_SHOWN]
+    first = f"The first {len(shown)} of" if len(shown) < len(carried.pixels) else "All"
+    caption = f"{first} {len(carried.pixels)} images that the file carries without showing them."
+    if carried.training_images is not None:
+        caption += f" {len(carried.training_images)} are exact training images."
+    return Image.from_pixels(
+        "hidden_images", tiled(thinned(shown), HIDDEN_COLUMNS), caption, "Images hidden in the file"
+    )
 
 
 def _displayable(data: LabelledImages, indices: np.ndarray) -> np.ndarray:

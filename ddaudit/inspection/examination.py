@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 import ddaudit
 from ddaudit.data.distilled import DistilledSet, LabelledImages
-from ddaudit.data.originals import Original, known_originals, load_original
+from ddaudit.data.originals import Original, load_original
 from ddaudit.data.schema import Finding, examine
 from ddaudit.errors import RefusedFileError
 from ddaudit.inspected import (
@@ -29,12 +29,10 @@ from ddaudit.inspected import (
     StoredFile,
 )
 from ddaudit.inspection.carried import Carried, carried_by
-from ddaudit.inspection.contact_sheet import class_sheets, tiled
+from ddaudit.inspection.contact_sheet import class_sheets, hidden_sheet
 from ddaudit.inspection.opening import digest_of_refused, open_set
-from ddaudit.results import Image, OriginalInfo, worst
-
-#: Hidden images that are shown.
-HIDDEN_SHOWN = 64
+from ddaudit.inspection.suggestion import suggestion
+from ddaudit.results import OriginalInfo, worst
 
 
 def inspect_set(
@@ -134,7 +132,7 @@ def inspect_set(
             for f in findings
         ),
         original=about,
-        suggestion="" if reference else _suggestion(provenance.original, data_root),
+        suggestion=suggestion(distilled, reference, data_root),
         notes=provenance.notes,
         class_pictures=tuple(class_sheets(data, reference.classes if reference else None)),
         hidden_pictures=(hidden_sheet(carried),) if len(carried.pixels) else (),
@@ -142,21 +140,15 @@ def inspect_set(
 
 
 def schema_findings(distilled: DistilledSet, original: Original | None) -> list[Finding]:
-    """``schema.examine``, held to the classes of the original where there is one: a missing class then fails."""
-    if original is None:
-        return examine(distilled)
-    findings = examine(distilled, len(original.classes))
-    return [replace(f, verdict="fail") if f.name == "classes-missing" and f.verdict == "warn" else f for f in findings]
-
-
-def hidden_sheet(carried: Carried) -> Image:
-    """The first hidden images in one picture."""
-    shown = carried.pixels[:HIDDEN_SHOWN]
-    first = f"The first {len(shown)} of" if len(shown) < len(carried.pixels) else "All"
-    caption = f"{first} {len(carried.pixels)} images that the file carries without showing them."
-    if carried.training_images is not None:
-        caption += f" {len(carried.training_images)} are exact training images."
-    return Image.from_pixels("hidden_images", tiled(shown, 16), caption, "Images hidden in the file")
+    """``schema.examine``, held to what is known: the original's classes, of which none may be missing, and the pixel space."""
+    findings = {f.name: f for f in examine(distilled, len(original.classes) if original else None)}
+    missing = findings["classes-missing"]
+    if original and missing.verdict != "pass":
+        findings[missing.name] = replace(missing, verdict="fail")
+    if distilled.data.space.name == "unknown":
+        words = "Which values can be displayed is not known, because the pixel space is not."
+        findings["gamut"] = replace(findings["gamut"], message=words, value=math.nan)
+    return list(findings.values())
 
 
 def _contents(distilled: DistilledSet) -> Contents:
@@ -203,35 +195,3 @@ def _safety(distilled: DistilledSet, carried: Carried) -> Safety:
         hidden_images=len(carried.pixels),
         hidden_training_images=None if carried.training_images is None else len(carried.training_images),
     )
-
-
-def _suggestion(stated: str | None, data_root: Path | None) -> str:
-    """What naming the original would add, with the option to type; an original is never loaded unasked."""
-    gain = "to tell the pixel space by more than its values and to compare hidden images with the training images"
-    if stated is None:
-        return f"Name the original with --original NAME, {gain}."
-    names = {known.replace("_", ""): known for known in known_originals()}
-    name = names.get(stated.lower().replace("_", "").replace("-", ""), stated)
-    if name == "digits":
-        return f"The file says that it stands for digits, which ddaudit has: add --original digits, {gain}."
-    if data_root is not None and _is_in(name, data_root):
-        return f"The file says that it stands for {name}, which is in {data_root}: add --original {name}, {gain}."
-    return f"The file says that it stands for {name}: add --original {name} --data-root DIR, {gain}."
-
-
-#: Where torchvision puts what it downloads.
-_TORCHVISION_FOLDERS = {
-    "mnist": "MNIST/raw",
-    "fashion_mnist": "FashionMNIST/raw",
-    "cifar10": "cifar-10-batches-py",
-    "cifar100": "cifar-100-python",
-    "svhn": "train_32x32.mat",
-}
-
-
-def _is_in(name: str, data_root: Path) -> bool:
-    # The name may be the file's own word: it must not lead out of the folder.
-    if not re.fullmatch(r"[\w-]+", name):
-        return False
-    places = [f"{name}.npz", f"{name}/train", _TORCHVISION_FOLDERS.get(name, name + "/train")]
-    return any((data_root / place).exists() for place in places)

@@ -21,7 +21,7 @@ from ddaudit.reporting.wording import (
 )
 from ddaudit.results import PILLARS, CheckResult, Scorecard, Verdict
 
-_STYLES: dict[Verdict, str] = {
+STYLES: dict[Verdict, str] = {
     "pass": "green",
     "warn": "yellow",
     "fail": "bold red",
@@ -44,7 +44,7 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
     console : rich.console.Console
         Where to; its width and colour are respected.
     """
-    shown = _Shown(console)
+    shown = Shown(console)
     subject, tool = scorecard.subject, scorecard.tool
     shown.line(f"{subject.path}", "bold")
     shown.line(subject_facts(scorecard), "dim")
@@ -55,7 +55,7 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
     overall = scorecard.overall
     console.print()
     console.print(
-        shown.text(f"{shown.sign(overall.verdict)}{overall_sentence(scorecard)}", _STYLES[overall.verdict]),
+        shown.text(f"{shown.sign(overall.verdict)}{overall_sentence(scorecard)}", STYLES[overall.verdict]),
         soft_wrap=False,
     )
     shown.line(overall_finding(scorecard))
@@ -82,7 +82,7 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
             console.print(shown.hanging("–", reason))
 
 
-class _Shown:
+class Shown:
     """Text as this console can show it."""
 
     def __init__(self, console: Console) -> None:
@@ -107,7 +107,11 @@ class _Shown:
         return f"{sign} "
 
     def verdict(self, verdict: Verdict) -> Text:
-        return self.text(f"{self.sign(verdict)}{VERDICT_WORDS[verdict]}", _STYLES[verdict])
+        return self.text(f"{self.sign(verdict)}{VERDICT_WORDS[verdict]}", STYLES[verdict])
+
+    def judged(self, verdict: Verdict, text: str) -> Text:
+        """The verdict's word in its colour and then the text."""
+        return Text.assemble(self.verdict(verdict), "  ", self.text(text))
 
     def hanging(self, mark: str, text: str) -> Table:
         grid = Table.grid(padding=(0, 1))
@@ -115,7 +119,7 @@ class _Shown:
         return grid
 
 
-def _findings(scorecard: Scorecard, shown: _Shown) -> Table:
+def _findings(scorecard: Scorecard, shown: Shown) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("verdict", "pillar", "check"):
         table.add_column(column, no_wrap=True)

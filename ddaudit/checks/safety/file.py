@@ -6,7 +6,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.inspection.carried import carried_by
-from ddaudit.inspection.examination import hidden_sheet
+from ddaudit.inspection.contact_sheet import hidden_sheet
 from ddaudit.results import CheckResult, Evidence, Metric, Table
 
 
