@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from containers import random_source
+from mutation import mutate
 
 from ddaudit.data.formats.assembly import interpret
 from ddaudit.data.formats.reader import Source
@@ -23,10 +25,8 @@ from ddaudit.data.quarantine.opening import open_file
 from ddaudit.data.quarantine.worker import Confinement
 from ddaudit.data.schema import examine
 from ddaudit.errors import RefusedFileError
-from tests.fuzz.containers import random_source
-from tests.fuzz.mutation import mutate
 
-#: One input may take this long and this much; both are far below the limits of a reading process.
+#: One input may compute this long and take this much; both are far below the limits of a reading process.
 SECONDS = 5
 LIMITS = Limits(
     array_bytes=64 * MIB, memory_bytes=GIB, cpu_seconds=10**6, instructions=50_000, items=20_000, members=1_000
@@ -49,7 +49,7 @@ def main() -> None:
     folder = Path.cwd()
     honest, hostile = ([p.read_bytes() for p in sorted(folder.glob(f"{kind}-*"))] for kind in ("honest", "hostile"))
     Confinement(LIMITS, folder)
-    signal.signal(signal.SIGALRM, _ring)
+    signal.signal(signal.SIGPROF, _ring)
     end = time.monotonic() + seconds
     with open(folder / "log", "a", buffering=1) as log:
         for index in range(first, last):
@@ -57,8 +57,8 @@ def main() -> None:
                 break
             draw = random.Random(f"{seed}/{index}")
             line: dict[str, Any] = {"index": index}
-            started = time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            started = time.process_time()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 line["outcome"] = _one(draw, honest, hostile, folder)
             except RefusedFileError as refusal:
@@ -67,8 +67,8 @@ def main() -> None:
                 line |= {"outcome": f"FOUND {type(error).__name__}", "trace": traceback.format_exc()[-3000:]}
                 shutil.copy(folder / "input", folder / f"finding-{index}")
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
-            log.write(json.dumps({**line, "seconds": time.monotonic() - started}) + "\n")
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            log.write(json.dumps({**line, "seconds": time.process_time() - started}) + "\n")
 
 
 def _one(draw: random.Random, honest: list[bytes], hostile: list[bytes], folder: Path) -> str:

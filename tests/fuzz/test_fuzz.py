@@ -1,4 +1,4 @@
-"""A short run of the fuzzer; ``make fuzz`` makes the long one."""
+"""A short run of the fuzzer; ``python tests/fuzz`` is the long one."""
 
 import subprocess
 import sys
@@ -6,11 +6,8 @@ from pathlib import Path
 
 
 def test_a_thousand_mutated_inputs_meet_nothing_but_refusals(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--inputs", "1000", "--seconds", "60"],
-        cwd=root, capture_output=True, text=True, timeout=200, check=False,
-    )  # fmt: skip
+    command = [sys.executable, str(Path(__file__).parent), "--inputs", "1000", "--seconds", "300"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "opened" in done.stdout
     assert ", 0 findings" in done.stdout

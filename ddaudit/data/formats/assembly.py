@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.formats.gathering import gather
 from ddaudit.data.formats.hidden import hidden_content
+from ddaudit.data.formats.identity import digest
 from ddaudit.data.formats.layout import image_layout, implied_labels, to_images, to_labels
 from ddaudit.data.formats.names import Stated, stated_in
 from ddaudit.data.formats.packing import packing_of_counts, unpack
@@ -95,7 +94,7 @@ def _assemble(source: Source, reader: Reader, reading: Reading, limits: Limits) 
         claims={shown(name): claim for name, claim in reading.claims.items()},
         provenance=Provenance(
             path=shown(source.path, LONGEST_PATH),
-            sha256=_sha256(source),
+            sha256=digest(source.path, {key: file.sha256 for key, file in files.items()}),
             reader=reader.name,
             files=tuple((shown(key, LONGEST_PATH), file.sha256, file.n_bytes) for key, file in files.items()),
             runs=reading.runs,
@@ -149,14 +148,6 @@ def _arrays(
         labels = labels if len(labels) == len(images) else np.concatenate([labels] * factor**2)
         notes.append(f"each of the {m} stored images was decoded into {factor} x {factor}")
     return images, labels, classes, notes
-
-
-def _sha256(source: Source) -> str:
-    """Of the file named, or of the sorted list of a folder's files and sums."""
-    if source.path.is_file():
-        return source.files[source.path.name].sha256
-    listing = "\n".join(sorted(f"{file.sha256}  {name}" for name, file in source.files.items()))
-    return hashlib.sha256(os.fsencode(listing)).hexdigest()
 
 
 def _in_words(source: Source) -> str:

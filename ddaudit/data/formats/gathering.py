@@ -53,7 +53,7 @@ def role_of(name: str) -> str | None:
 
 
 def class_of(path: Path, root: Path) -> int | str | None:
-    """The class that a file's name, else its folder's, gives it: a number, or a WordNet id to be ranked."""
+    """The class that a file's name, else its folder's, gives it: a number, or a folder's name to be ranked."""
     named = _CLASS_IN_NAME.search(path.stem)
     if named:
         return int(named[1])
@@ -104,8 +104,10 @@ def _gather_folder(root: Path, limits: Limits) -> Gathering:
             refusals.append(refusal)
     pictures = [path for path, kind in kinds.items() if kind in PICTURES]
     arrays = [path for path in kinds if path not in pictures and role_of(path.name) is None]
-    singles = [path for path in arrays if class_of(path, root) is not None]
-    if len(singles) > 1 and len(singles) * 2 > len(arrays):
+    classes = {path: class_of(path, root) for path in arrays}
+    # Pictures lie in folders named "cat"; tensors in a folder named "runs" are snapshots, not a class.
+    singles = [path for path, c in classes.items() if isinstance(c, int) or (c and _WORDNET_FOLDER.fullmatch(c))]
+    if len({classes[path] for path in singles}) > 1 and len(singles) * 2 > len(arrays):
         return Gathering(root, tuple(singles), None)
     if arrays:
         main = max(arrays, key=_preference)

@@ -23,7 +23,8 @@ class Limits:
     memory_bytes : int
         Address space that the reading process may add to what its libraries took.
     cpu_seconds, wall_seconds : int
-        After these the reading process is ended.
+        After these the reading process is ended. The second is generous: on a busy machine importing torch alone can
+        take a minute, and nothing in a file can make the process wait.
     files : int
         Most files of a folder.
     members : int
@@ -40,7 +41,7 @@ class Limits:
     array_bytes: int = 1 * GIB
     memory_bytes: int = 4 * GIB
     cpu_seconds: int = 60
-    wall_seconds: int = 60
+    wall_seconds: int = 300
     files: int = 100_000
     members: int = 10_000
     instructions: int = 1_000_000

@@ -77,6 +77,9 @@ def kind_of(head: bytes, name: str) -> str:
             return kind
     if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
         return "safetensors"
+    for magic, words in _OTHERS:
+        if head.startswith(magic):
+            raise RefusedFileError("unknown-format", f"{name} is {words}.")
     if _is_unsigned_pickle(head):
         return "pickle"
     if _is_text(head):
@@ -101,6 +104,19 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "parquet"),
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
+)
+
+
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", "packed with gzip; unpack it first"),
+    (b"BZh", "packed with bzip2; unpack it first"),
+    (b"\xfd7zXZ\x00", "packed with xz; unpack it first"),
+    (b"(\xb5/\xfd", "packed with zstd; unpack it first"),
+    (b"7z\xbc\xaf'\x1c", "a 7z archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"GIF8", "a GIF; ddaudit reads PNG and JPEG pictures"),
+    (b"%PDF", "a PDF document, not a dataset"),
+    (b"\x7fELF", "a program, not a dataset"),
 )
 
 

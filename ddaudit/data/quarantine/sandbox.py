@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -44,6 +45,8 @@ def quarantine(paths: Sequence[Path], limits: Limits = Limits()) -> list[Quarant
     RefusedFileError
         Where any of the files breaks a rule or the process exceeds a limit or dies.
     """
+    if os.name != "posix":
+        raise RefusedFileError("no-confinement", "Untrusted files are opened on Linux and macOS only.")
     if len(paths) > limits.files:
         raise RefusedFileError("too-many-files", f"The folder holds {len(paths):,} files, over {limits.files:,}.")
     for path in paths:

@@ -164,6 +164,15 @@ def test_the_other_snapshots_are_named_when_a_folder_is_opened(
     assert "images_9.pt" in " ".join(found.provenance.notes)
 
 
+def test_snapshots_in_a_subfolder_are_not_taken_for_classes(
+    images: np.ndarray, tmp_path: Path, monkeypatch: Any
+) -> None:
+    place(tmp_path, monkeypatch, {"a/runs/images_1.pt": images, "a/runs/images_best.pt": images + 1, "a/x/lr.pt": 1.0})
+    found = open_distilled(tmp_path / "a")
+    assert np.array_equal(found.data.images, images + 1)
+    assert found.provenance.reader == "image-array"
+
+
 @pytest.mark.parametrize(("run", "taken"), [(None, 2), (0, 0), (1, 1), (-1, 2)])
 def test_runs_are_chosen_explicitly_and_the_last_is_the_default(
     run: int | None, taken: int, images: Any, tmp_path: Path, monkeypatch: Any

@@ -152,6 +152,7 @@ def test_a_reading_process_that_dies_is_a_refusal(npz: Path, monkeypatch: pytest
         ("Übersicht über die Klassen\n".encode() * 50, "text-file"),
         (b"(see the README)\n", "text-file"),
         (b"\x00\x01\x02\x03 nothing known", "unknown-format"),
+        (b"\x1f\x8b\x08\x00 packed", "unknown-format"),
         (b"", "empty"),
     ],
 )
