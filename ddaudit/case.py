@@ -43,7 +43,7 @@ class AuditCase:
     progress: Progress = silent
     executor: Executor = field(default_factory=Serial)
     _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
-    _logits: dict[int, np.ndarray] = field(default_factory=dict)
+    _logits: dict[TrainedModel, np.ndarray] = field(default_factory=dict)
 
     @property
     def audited(self) -> LabelledImages:
@@ -127,11 +127,10 @@ class AuditCase:
 
     def test_logits(self, model: TrainedModel) -> np.ndarray:
         """float32 (n, k) on ``test_rows``, computed once a model."""
-        key = id(model)
-        if key not in self._logits:
+        if model not in self._logits:
             self.progress(f"{model.dataset}: held-out images", 0, 1)
-            self._logits[key] = model.logits(self.reference.test.pixels(self.test_rows))
-        return self._logits[key]
+            self._logits[model] = model.logits(self.reference.test.pixels(self.test_rows))
+        return self._logits[model]
 
     def correct(self, models: Sequence[TrainedModel]) -> np.ndarray:
         """bool (models, n): which of ``test_rows`` each model gets right."""

@@ -40,7 +40,7 @@ class Whitener:
         return cls(mean.astype(np.float32), np.ascontiguousarray(inverse.T, dtype=np.float32))
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """float32 (n, d) of unit length, for pixels (n, c, h, w); constant images give zeros."""
+        """float32 (n, d) of unit length, for pixels (n, c, h, w); the mean image gives zeros."""
         flat = (pixels.reshape(len(pixels), -1) - self.mean) @ self.transform
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
 
@@ -80,7 +80,9 @@ class Matches:
         alike = np.einsum("md,mtd->mt", images[:, 0], images) >= NEAR_DUPLICATE
         alike[:, -1] = False
         runner_up = self.r[np.arange(m), alike.argmin(1)]
-        return np.log((1 - runner_up) / np.maximum(1 - self.r[:, 0], 1e-6))
+        # Correlations of exact copies are rounded to either side of 1.
+        behind, ahead = (np.maximum(1 - r, 1e-6) for r in (runner_up, self.r[:, 0]))
+        return np.log(behind / ahead)
 
 
 def best_matches(
