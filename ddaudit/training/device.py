@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -36,9 +39,24 @@ def describe(device: torch.device) -> str:
     return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
+@cache
+def _reuse_freed_memory() -> None:
+    """Let glibc keep the memory that a tensor gave up for the next one, instead of returning it to the system.
+
+    Every large tensor is otherwise mapped, faulted in page by page and unmapped again: 100,000 faults and a third of
+    the processor time of a training step at 32x32. Other C libraries are left as they are.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    library = ctypes.CDLL(None)
+    if sys.platform == "linux" and hasattr(library, "mallopt"):
+        library.mallopt(mmap_threshold, 2**30)
+        library.mallopt(trim_threshold, 2**31 - 1)
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Run with ``count`` CPU threads: one and two differ in the last bits, so the count belongs to the recipe."""
+    _reuse_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
