@@ -46,9 +46,11 @@ def _reuse_freed_memory() -> None:
     Every large tensor is otherwise mapped, faulted in page by page and unmapped again: 100,000 faults and a third of
     the processor time of a training step at 32x32. Other C libraries are left as they are.
     """
+    if sys.platform != "linux":
+        return
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     library = ctypes.CDLL(None)
-    if sys.platform == "linux" and hasattr(library, "mallopt"):
+    if hasattr(library, "mallopt"):
         library.mallopt(mmap_threshold, 2**30)
         library.mallopt(trim_threshold, 2**31 - 1)
 
