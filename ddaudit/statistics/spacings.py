@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ddaudit.statistics.errors import TooFewExamplesError
+
 Array = npt.NDArray[np.float64]
 
 
@@ -31,7 +33,9 @@ def leading_spacing_p(observed: npt.ArrayLike, null: npt.ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        Where a lead is negative or not finite, or the null is too small.
+        Where a lead is negative or not finite.
+    TooFewExamplesError
+        Where the null has fewer than three leads, or only zeros.
 
     References
     ----------
@@ -41,8 +45,12 @@ def leading_spacing_p(observed: npt.ArrayLike, null: npt.ArrayLike) -> Array:
     x, leads = np.asarray(observed, dtype=np.float64), np.asarray(null, dtype=np.float64)
     if x.ndim != 1 or leads.ndim != 1 or not (np.isfinite(x).all() and np.isfinite(leads).all()):
         raise ValueError(f"expected rows of finite leads; found shapes {x.shape} and {leads.shape}")
-    if leads.size < 3 or leads.sum() <= 0 or (leads < 0).any() or (x < 0).any():
-        raise ValueError(f"a null needs three leads or more, none negative and not all 0; there are {leads.size}")
+    if (leads < 0).any() or (x < 0).any():
+        raise ValueError(
+            "no lead is negative, and a null needs three leads or more: a lead is the best score less the second"
+        )
+    if leads.size < 3 or leads.sum() == 0:
+        raise TooFewExamplesError(f"a null needs three leads or more, not all 0; there are {leads.size}")
     tail = np.exp(-leads.size * np.log1p(x / leads.sum()))
     reached = np.count_nonzero(leads[:, None] >= x, axis=0)
     rank = np.where(reached > 0, (1 + reached) / (1 + leads.size), 0.0)
