@@ -261,13 +261,16 @@ def _most_alike(
         best = max(accuracies.values())
         error = np.sqrt(max(best * (1 - best), 1e-3) / len(reference.labels))
         misfits |= {name: replace(misfits[name], errors=(best - share) / error) for name, share in accuracies.items()}
-    if coarse.shape == images.shape and flat.shape[1] <= LARGEST_WHITENED:
+    white = reference.is_white(flat)
+    if white:
+        misfits = {name: replace(misfit, tilt=0.0) for name, misfit in misfits.items()}
+    elif coarse.shape == images.shape and flat.shape[1] <= LARGEST_WHITENED:
         misfits["zca"] = reference.misfit(reference.unwhitened(flat, ZCA_RIDGE))
-    costs = {name: misfit.cost for name, misfit in misfits.items()} | {"unknown": UNKNOWN_COST}
-    weights = {name: np.exp(min(costs.values()) - cost) for name, cost in costs.items()}
-    ranked = sorted(costs, key=costs.__getitem__)
+    ranked, probability = _ranked(misfits)
     evidence = [_sentence(name, misfits[name], accuracies.get(name)) for name in ranked if name in misfits][:2]
-    confidence = min(CEILING, float(weights[ranked[0]] / sum(weights.values())))
+    if white:
+        evidence.append("The set is hardly more than white noise, so that ZCA cannot be told and was not considered.")
+    confidence = min(CEILING, probability)
     if ranked[0] == "unknown":
         return _unknown(images, confidence), ("In no known space are the images like the original's.", *evidence)
     if ranked[0] != "zca":
@@ -276,6 +279,13 @@ def _most_alike(
     if mark:
         return replace(whitened, confidence=CONCLUSIVE), (f"De-whitened ({whitened.detail}), {mark}.", *evidence)
     return replace(whitened, confidence=confidence), tuple(evidence)
+
+
+def _ranked(misfits: dict[str, Misfit]) -> tuple[list[str], float]:
+    """The readings, and "unknown" among them, from the likeliest on, and the probability of the first."""
+    costs = {name: misfit.cost for name, misfit in misfits.items()} | {"unknown": UNKNOWN_COST}
+    ranked = sorted(costs, key=costs.__getitem__)
+    return ranked, 1 / sum(float(np.exp(costs[ranked[0]] - cost)) for cost in costs.values())
 
 
 def _accuracies(
@@ -307,16 +317,17 @@ def _whitening(images: np.ndarray, train: Split) -> tuple[PixelSpace, str | None
     """
     mean, eigenvalues, eigenvectors = pixel_spectrum(train)
     scores = images.reshape(len(images), -1) @ eigenvectors
+    used = slice(16, min(1024, int((eigenvalues > 1e-5 * eigenvalues[0]).sum())))
     distances = {}
     for of_mean in (False, True):
         ridge = ZCA_RIDGE * (float(eigenvalues.mean()) if of_mean else 1.0)
         scaled = scores * np.sqrt(eigenvalues + np.float32(ridge))
         if mark := _mark_of_pixels((scaled @ eigenvectors.T + mean).reshape(images.shape)):
             return PixelSpace.zca(train, of_mean=of_mean), mark
-        ratios = scaled.var(axis=0)[16:1024] / (eigenvalues[16:1024] + 1e-9)
-        coarse, *fine = (np.log10(band.mean()) for band in np.split(ratios, (48, 240)))
-        distances[of_mean] = abs(np.mean(fine) - coarse - 0.25)
-    return PixelSpace.zca(train, of_mean=distances[True] < distances[False]), None
+        ratios = scaled.var(axis=0)[used] / eigenvalues[used]
+        bands = [float(np.log10(band.mean())) for band in np.split(ratios, (48, 240)) if len(band)]
+        distances[of_mean] = abs(np.mean(bands[1:]) - bands[0] - 0.25) if len(bands) > 1 else 0.0
+    return PixelSpace.zca(train, of_mean=bool(distances[True] < distances[False])), None
 
 
 def _unknown(images: np.ndarray, confidence: float) -> PixelSpace:
