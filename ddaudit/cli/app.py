@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import traceback
+from typing import Annotated, NoReturn
 
 import typer
 
 import ddaudit
-from ddaudit.cli import checks, distill, plant, report, scan
-from ddaudit.cli.console import err
+from ddaudit.cli import checks, compare, convert, distill, doctor, explain, inspect, plant, report, scan, verify
+from ddaudit.cli.console import err, loudness
+from ddaudit.cli.everywhere import command
 from ddaudit.errors import AuditError
 
-INTERRUPTED = 130
 USAGE = 2
 
 app = typer.Typer(
@@ -22,11 +23,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(scan.scan)
-app.command()(report.report)
-app.command()(checks.checks)
-app.command()(distill.distill)
-app.command()(plant.plant)
+for function in (
+    scan.scan,
+    inspect.inspect,
+    convert.convert,
+    compare.compare,
+    report.report,
+    verify.verify,
+    checks.checks,
+    explain.explain,
+    distill.distill,
+    plant.plant,
+    doctor.doctor,
+):
+    app.command()(command(function))
 
 
 def _version(wanted: bool) -> None:
@@ -49,8 +59,14 @@ def main() -> None:
     try:
         app()
     except AuditError as error:
-        err.print(f"Error: {error}", style="bold red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(USAGE)
-    except KeyboardInterrupt:
-        err.print("Interrupted. What was finished is kept: the same command goes on from there.")
-        sys.exit(INTERRUPTED)
+        _say_what_went_wrong(str(error))
+    except Exception as error:
+        # Not foreseen, so a fault of ours; still a sentence, and never an exit code that a gate could take for a verdict.
+        _say_what_went_wrong(f"{type(error).__name__}: {error}. This should not happen; --debug shows where it arose.")
+
+
+def _say_what_went_wrong(sentence: str) -> NoReturn:
+    if loudness.debug:
+        traceback.print_exc()
+    err.print(f"Error: {sentence}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(USAGE)

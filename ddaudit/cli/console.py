@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,16 +15,34 @@ from ddaudit.progress import silent
 
 out = Console()
 err = Console(stderr=True)
+
+
+@dataclass
+class Loudness:
+    """How much the person at the keyboard wants to hear; every command sets it first."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+loudness = Loudness()
 #: Seconds between two lines where stderr is no terminal.
 PIPED_INTERVAL = 15.0
 
 
+def note(text: str) -> None:
+    """A line on stderr that --quiet leaves out."""
+    if not loudness.quiet:
+        err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Told]:
-    """A bar for what is being done, on stderr; now and then a line where that is no terminal."""
-    if quiet:
+def progress() -> Iterator[Told]:
+    """A bar for what is being done, on stderr; a line now and then where that is no terminal, or --verbose asks for all."""
+    if loudness.quiet:
         yield silent
-    elif err.is_terminal:
+    elif err.is_terminal and not loudness.verbose:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         with Progress(*columns, TimeRemainingColumn(compact=True), console=err, transient=True) as bars:
             checks = bars.add_task("starting", total=None)
@@ -43,13 +62,13 @@ def progress(quiet: bool = False) -> Iterator[Told]:
 
             yield tell
     else:
-        last = 0.0
+        last, before = 0.0, ""
 
         def line(what: str, done: int, of: int) -> None:
-            nonlocal last
+            nonlocal last, before
             now = time.monotonic()
-            if what.startswith("check ") or now - last > PIPED_INTERVAL:
-                last = now
+            if what.startswith("check ") or now - last > PIPED_INTERVAL or (loudness.verbose and what != before):
+                last, before = now, what
                 share = f" ({done} of {of})" if of > 1 and not what.startswith("check ") else ""
                 err.print(f"{what}{share}", markup=False, highlight=False)
 

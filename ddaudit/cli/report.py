@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ddaudit.cli.console import err, out
+from ddaudit.cli.console import note, out
 from ddaudit.cli.destination import require_writable
 from ddaudit.reporting import print_scorecard, read_scorecard, write_reports
 from ddaudit.reporting.formats import FORMATS
@@ -24,5 +24,5 @@ def report(
         formats = format or ["markdown", "html"]
         require_writable(output)
         for file in write_reports(card, output, formats):
-            err.print(f"wrote {file}", markup=False, highlight=False)
+            note(f"wrote {file}")
     print_scorecard(card, out)

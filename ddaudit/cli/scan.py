@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ddaudit.cli.console import err, out, progress
+from ddaudit.cli.console import note, out, progress
 from ddaudit.cli.destination import require_writable
 from ddaudit.config import PROFILES
-from ddaudit.reporting import print_scorecard, write_reports
+from ddaudit.policy import POLICIES, gated
+from ddaudit.reporting import print_scorecard, render, write_reports
+from ddaudit.reporting.files import write_whole
 from ddaudit.reporting.formats import FORMATS, format_named
-from ddaudit.results import Scorecard
+from ddaudit.settings import find_file, read_settings
+from ddaudit.signing import FILE_NAME, load_private_key, signed
 
-FINDINGS, INCONCLUSIVE = 1, 3
 DEFAULT_FORMATS = ["json", "markdown", "html"]
 
 
@@ -38,9 +42,9 @@ def scan(
     ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder that holds the originals.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Download the original where it is missing.")] = False,
-    profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "quick",
-    seed: Annotated[int, typer.Option(help="Every random stream follows from it.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    profile: Annotated[str | None, typer.Option(help=f"One of {', '.join(PROFILES)}. Default: quick.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Every random stream follows from it. Default: 0.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps. Default: auto.")] = None,
     run: Annotated[
         int | None, typer.Option(help="Which of several runs in the file, from 0. Default: the last.")
     ] = None,
@@ -55,31 +59,64 @@ def scan(
         list[str] | None,
         typer.Option(help=f"One of {', '.join(FORMATS)}; may be repeated. Default: {', '.join(DEFAULT_FORMATS)}."),
     ] = None,
-    fail_on: Annotated[FailOn, typer.Option(help="The mildest verdict that makes the exit code 1.")] = FailOn.fail,
+    policy: Annotated[
+        str | None,
+        typer.Option(help=f"{' or '.join(POLICIES)}: I received it, or I release it. Default: {next(iter(POLICIES))}."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="The mildest verdict that makes the exit code 1. Default: the policy's.")
+    ] = None,
+    allow_inconclusive: Annotated[
+        bool, typer.Option("--allow-inconclusive", help="Inconclusive checks do not make the exit code 3.")
+    ] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings. Default: ddaudit.toml here, else the table tool.ddaudit of pyproject.toml."),
+    ] = None,
+    sign_key: Annotated[
+        Path | None, typer.Option(help="An Ed25519 private key (PEM): writes a signed statement as well.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that train side by side; changes no result.", min=1)
+    ] = os.cpu_count() or 1,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep no trained models between runs.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Audit a distilled dataset and write a scorecard.
 
-    Exit codes: 0 nothing at or above --fail-on; 1 findings; 2 usage or tool error; 3 inconclusive or incomplete.
+    Exit codes: 0 nothing in the way; 1 findings; 2 usage or tool error; 3 inconclusive or incomplete.
+
+    Settings come from a file, then DDAUDIT_* variables, then these options; ddaudit explain verdicts tells more.
     """
     from ddaudit.audit import NO_STORE
     from ddaudit.audit import scan as run_scan
+    from ddaudit.checks import all_checks
     from ddaudit.config import profile as profile_of
 
     formats = format or DEFAULT_FORMATS
     for name in formats:
         format_named(name)
     require_writable(output)
-    config = profile_of(profile, seed=seed, device=device)
+    key = load_private_key(sign_key) if sign_key else None
+    flags = {
+        "original": original,
+        "data_root": data_root,
+        "profile": profile,
+        "seed": seed,
+        "device": device,
+        "policy": policy,
+        "fail_on": fail_on.value if fail_on else None,
+        "allow_inconclusive": allow_inconclusive or None,
+    }
+    settings = read_settings(config or find_file(Path()), os.environ, flags, [c.id for c in all_checks()])
+    chosen = profile_of(settings.profile, seed=settings.seed, device=settings.device, workers=workers)
     if no_store:
-        config = replace(config, store=NO_STORE)
-    with progress(quiet) as told:
+        chosen = replace(chosen, store=NO_STORE)
+    with progress() as told:
         card = run_scan(
             path,
-            original,
-            config=config,
-            data_root=data_root,
+            settings.original,
+            config=chosen,
+            data_root=settings.data_root,
             download=download,
             run=run,
             pixel_space=pixel_space,
@@ -87,19 +124,12 @@ def scan(
             progress=told,
             command=shlex.join(["ddaudit", *sys.argv[1:]]),
         )
+    card = gated(card, settings.gate, datetime.now(UTC).date())
     written = write_reports(card, output, formats)
+    if key:
+        written += write_whole(output, {FILE_NAME: signed(render(card, "intoto"), key)})
     print_scorecard(card, out)
     for file in written:
-        err.print(f"wrote {file}", markup=False, highlight=False)
-    raise typer.Exit(exit_code(card, fail_on.value))
-
-
-def exit_code(card: Scorecard, fail_on: str) -> int:
-    """0, 1 or 3 for a finished scan; see ``scan``."""
-    if fail_on == "never":
-        return 0
-    findings = {"fail"} if fail_on == "fail" else {"fail", "warn"}
-    verdicts = {check.verdict for check in card.checks}
-    if verdicts & findings:
-        return FINDINGS
-    return INCONCLUSIVE if "inconclusive" in verdicts or card.not_run else 0
+        note(f"wrote {file}")
+    assert card.gate is not None
+    raise typer.Exit(card.gate.exit_code)
