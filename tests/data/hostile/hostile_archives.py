@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from hostile_code import PAYLOADS, View, pickled
-from hostile_corpus import hostile
+from hostile_registry import hostile
 from hostile_tensors import LABELS, NUMBERS, SHAPE, data, set_of
 
 MEMBERS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from hostile_archives import archive, npy, written
-from hostile_corpus import hostile
+from hostile_registry import hostile
 from hostile_tensors import NUMBERS, SHAPE, TERABYTE_SHAPE, data
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hostile_corpus import hostile
+from hostile_registry import hostile
 
 
 class Call:

@@ -7,7 +7,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from hostile_corpus import hostile
+from hostile_registry import hostile
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -74,3 +74,29 @@ def _pipe(folder: Path, canary: Path) -> Path:
 def _device(folder: Path, canary: Path) -> Path:
     (folder / "images.npy").symlink_to("/dev/zero")
     return folder / "images.npy"
+
+
+def parquet_of(folder: Path, rows: list[dict[str, object]]) -> Path:
+    """A Parquet file in the layout of the Hugging Face hub."""
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    path = folder / "train-00000-of-00001.parquet"
+    kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    parquet.write_table(pa.table({"image": pa.array(rows, kind), "label": list(range(len(rows)))}), path)
+    return path
+
+
+@hostile("picture that is a local file", "Parquet", "external-picture", needs="pyarrow")
+def _outside(folder: Path, canary: Path) -> Path:
+    return parquet_of(folder, [{"bytes": None, "path": "/etc/passwd"}] * 2)
+
+
+@hostile("pictures of 192 MB each", "Parquet", "picture-bomb", needs="pyarrow")
+def _rows(folder: Path, canary: Path) -> Path:
+    return parquet_of(folder, [{"bytes": png(8_000, 8_000, zeros(8_000 * 24_001)), "path": None}] * 2)
+
+
+@hostile("a million rows out of one", "Parquet", "too-many-items", needs="pyarrow")
+def _many(folder: Path, canary: Path) -> Path:
+    return parquet_of(folder, [{"bytes": b"x", "path": None}] * 1_100_000)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from hostile_code import Call, Global, View, legacy_torch, pickled, torch_zip
-from hostile_corpus import hostile
+from hostile_registry import hostile
 
 SHAPE = (10, 3, 32, 32)
 NUMBERS = int(np.prod(SHAPE))
