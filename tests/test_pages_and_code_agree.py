@@ -1,0 +1,122 @@
+"""The pages say what the code does: every number that a verdict rests on, every check, every setting."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from ddaudit.checks import all_checks
+from ddaudit.checks.backdoor import inversion as inverting
+from ddaudit.checks.backdoor import invert
+from ddaudit.checks.fairness import class_accuracy
+from ddaudit.checks.privacy import mia, trace
+from ddaudit.checks.robustness import attacks
+from ddaudit.checks.utility import accuracy
+from ddaudit.checks.verdicts import REQUIRED_POWER, judge
+from ddaudit.cli.app import app
+from ddaudit.data import schema
+from ddaudit.policy import CLEAR, FINDINGS, INCONCLUSIVE, POLICIES
+from ddaudit.reporting.wording import ENOUGH_POWER
+from ddaudit.results import PILLARS, Power
+from ddaudit.settings import Settings, read_settings
+from ddaudit.signing import FILE_NAME
+
+DOCS = Path(__file__).parents[1] / "docs"
+VERDICTS = " ".join((DOCS / "verdicts.md").read_text(encoding="utf-8").split())
+
+
+def page(check_id):
+    return " ".join((DOCS / "checks" / f"{check_id}.md").read_text(encoding="utf-8").split())
+
+
+def test_every_check_has_a_page_and_every_page_a_check():
+    assert {p.stem for p in (DOCS / "checks").glob("*.md")} == {check.id for check in all_checks()}
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+def test_a_page_has_the_question_what_it_assumes_and_what_it_cannot_see(check):
+    text = page(check.id)
+    assert text.startswith(f"# {check.id}: ")
+    assert check.question in text
+    for part in ("How it is answered", "How to read it", "What it assumes", "What it cannot see", "References"):
+        assert f"## {part}" in text
+    assert re.search(r"\*\*fail\*\*|- \*\*fail", text)
+
+
+def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
+    assert f"power of at least {REQUIRED_POWER:g}" in VERDICTS
+    assert REQUIRED_POWER == ENOUGH_POWER
+    weak, strong = Power(value=0.79, defect=""), Power(value=0.8, defect="")
+    rules = [
+        ({"material": True, "shown": True, "power": weak, "sound": False}, "inconclusive"),
+        ({"material": True, "shown": True, "power": weak}, "fail"),
+        ({"material": False, "shown": True, "power": weak}, "warn"),
+        ({"material": False, "shown": False, "power": strong}, "pass"),
+        ({"material": False, "shown": False, "power": weak}, "inconclusive"),
+    ]
+    numbered = re.findall(r"(\d)\. ((?:(?! \d\. ).)*?): \*\*([a-z]+)\*\*", VERDICTS)
+    assert [said for _, _, said in numbered] == [verdict for _, verdict in rules]
+    for given, verdict in rules:
+        assert judge(**given) == verdict
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ("DD-UTL-ACCURACY", f"by more than {100 * accuracy.CLAIM_MARGIN:g} points"),
+        ("DD-PRV-TRACE", f"at most {100 * trace.FALSE_DISCOVERY_RATE:g} % of the flagged"),
+        ("DD-PRV-TRACE", f"at least {100 * trace.MATERIAL_SHARE:g} % of the synthetic images"),
+        ("DD-PRV-TRACE", f"p below {trace.LEANING_P:g}"),
+        ("DD-PRV-TRACE", f"in {100 * trace.FOUND:g} % of cases"),
+        ("DD-PRV-TRACE", f"correlation of {trace.STRENGTHS[-1]:g} with its start"),
+        ("DD-PRV-MIA", f"lies above {mia.MATERIAL_AUC:.2f}"),
+        ("DD-PRV-MIA", f"true AUC of {mia.PLANTED_AUC:.2f}"),
+        ("DD-PRV-MIA", f"({100 * mia.CONFIDENCE:g} % each)"),
+        ("DD-ROB-ATTACKS", f"more than {100 * attacks.MARGIN:g} points below"),
+        ("DD-ROB-ATTACKS", f"a drop of {100 * attacks.PLANTED_DROP:g} points"),
+        ("DD-BKD-INVERT", f"p below {invert.FAIL_P:g}"),
+        ("DD-BKD-INVERT", f"p below {invert.WARN_P:g}"),
+        ("DD-BKD-INVERT", f"less than {invert.UTILITY_FLOOR:g} times chance"),
+        ("DD-BKD-INVERT", f"turn {100 * inverting.REQUIRED_SUCCESS:g} % of"),
+        ("DD-FAI-CLASS", f"more than {100 * class_accuracy.MARGIN:g} points below"),
+        ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
+        ("DD-SAF-SCHEMA", f"less than {100 * schema.NEAR:g} % of the median"),
+    ],
+)
+def test_the_margins_on_the_pages_are_those_of_the_code(check, says):
+    assert says in page(check)
+
+
+def test_the_page_on_verdicts_has_the_exit_codes_and_the_shipped_policies():
+    for code, meaning in ((CLEAR, "Nothing stands"), (FINDINGS, "Findings at or above"), (INCONCLUSIVE, "A check is")):
+        assert f"| {code} | {meaning}" in VERDICTS
+    use, publish = POLICIES["use"], POLICIES["publish"]
+    assert f"| `fail_on` | {use.fail_on} | {publish.fail_on} |" in VERDICTS
+    assert set(PILLARS) < set(publish.required)
+    checks = [name for name in publish.required if name not in PILLARS]
+    assert f"| `required` | {', '.join(use.required)} | all six pillars, {', '.join(checks)} |" in VERDICTS
+    assert not use.allow_inconclusive
+    assert not publish.allow_inconclusive
+    assert FILE_NAME in VERDICTS
+
+
+def test_the_example_of_a_policy_is_one_that_is_accepted_and_shows_every_setting(tmp_path):
+    example = re.search(r"```toml\n(.*?)```", (DOCS / "verdicts.md").read_text(encoding="utf-8"), re.DOTALL)[1]
+    file = tmp_path / "ddaudit.toml"
+    file.write_text(example)
+    settings = read_settings(file, {}, {}, [check.id for check in all_checks()])
+    assert settings.gate.waivers[0].reason
+    assert set(Settings.model_fields) - set(tomllib.loads(example)) == {"device", "data_root"}
+
+
+def test_the_commands_and_options_that_the_pages_name_exist():
+    commands = typer.main.get_command(app).commands
+    text = "\n".join(p.read_text(encoding="utf-8") for p in [DOCS / "verdicts.md", *(DOCS / "checks").glob("*.md")])
+    named = re.findall(r"`ddaudit ([a-z]+)([^`]*)`", text)
+    assert named
+    for name, rest in named:
+        assert name in commands
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known
