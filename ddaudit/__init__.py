@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ddaudit.notebook import register as _register_in_notebooks
+
 __version__ = "0.1.0"
-__all__ = ["AuditConfig", "Inspection", "Scorecard", "__version__", "convert_set", "inspect_set", "scan"]
+__all__ = ["AuditConfig", "Inspection", "Scorecard", "__version__", "convert_set", "inspect_set", "scan", "show"]
 
 if TYPE_CHECKING:
     from ddaudit.audit import scan
@@ -11,12 +13,14 @@ if TYPE_CHECKING:
     from ddaudit.inspected import Inspection
     from ddaudit.inspection import inspect_set
     from ddaudit.inspection.conversion import convert_set
+    from ddaudit.notebook import show
     from ddaudit.results import Scorecard
 
 _HOMES = {
     "scan": "ddaudit.audit",
     "inspect_set": "ddaudit.inspection",
     "convert_set": "ddaudit.inspection.conversion",
+    "show": "ddaudit.notebook",
     "AuditConfig": "ddaudit.config",
     "Inspection": "ddaudit.inspected",
     "Scorecard": "ddaudit.results",
@@ -30,3 +34,6 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'ddaudit' has no attribute {name!r}")
+
+
+_register_in_notebooks()
