@@ -60,7 +60,7 @@ def carried_by(distilled: DistilledSet, original: Original | None) -> Carried:
     """Decode a set's hidden images by its pixel space and look them up in the original."""
     images = [item.images for item in distilled.hidden if item.images is not None]
     stored = np.concatenate(images) if images else np.zeros((0, *distilled.data.shape), np.float32)
-    pixels = distilled.data.space.to_pixels(stored)
+    pixels = distilled.data.space.to_pixels(stored) if images else stored
     exact = exact_matches(pixels, original.train) if original and len(pixels) else None
     return Carried(distilled.provenance.reader, distilled.hidden, pixels, exact)
 

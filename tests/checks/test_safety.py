@@ -182,6 +182,12 @@ def test_content_that_is_no_image_warns_and_is_described(tmp_path: Path) -> None
     assert "convert" in result.advice
 
 
+def test_a_whitened_set_without_hidden_content_passes(sound: DistilledSet, digits: Original) -> None:
+    whitened = sound.with_space(PixelSpace.zca(digits.train))
+    assert file.run(case_of(whitened, digits)).verdict == "pass"
+    assert schema.run(case_of(whitened, digits)).verdict == "pass"
+
+
 @pytest.mark.realdata
 @pytest.mark.slow
 def test_rded_is_reported_as_carrying_640_training_images_and_fails(real_data: Path) -> None:
