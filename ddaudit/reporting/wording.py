@@ -234,7 +234,11 @@ def checks_run(scorecard: Scorecard) -> str:
 def why_not_run(scorecard: Scorecard, pillar: Pillar) -> str:
     """Why a pillar has no verdict."""
     reasons = dict.fromkeys(left_out.reason for left_out in scorecard.not_run if left_out.pillar == pillar)
-    return f"No check of this pillar ran: {'; '.join(reasons)}." if reasons else "No check of this pillar ran."
+    return (
+        f"No check of this pillar ran: {'; '.join(reason.rstrip('.') for reason in reasons)}."
+        if reasons
+        else "No check of this pillar ran."
+    )
 
 
 def gate_sentence(scorecard: Scorecard) -> str:

@@ -43,6 +43,12 @@ def test_p_is_the_formula_summed_term_by_term(counts, epsilon, delta):
     assert one_run_p(*counts, epsilon, delta) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.parametrize("correct", [0, 1, 3])
+def test_p_at_the_edges_of_the_counts(correct):
+    assert one_run_p(8, 3, correct, 0.7, 1e-3) == pytest.approx(min(1.0, p_by_the_formula(8, 3, correct, 0.7, 1e-3)))
+    assert one_run_p(8, 3, correct, 0.0) == pytest.approx(stats.binom.sf(correct - 1, 3, 0.5))
+
+
 @given(COUNTS, st.sampled_from([0.0, 1e-5, 1e-3]), st.sampled_from([0.9, 0.95]))
 def test_the_bound_is_where_p_reaches_the_level_and_is_refuted_below(counts, delta, confidence):
     bound = one_run_epsilon(*counts, delta, confidence)

@@ -189,7 +189,8 @@ def test_power_is_how_often_the_interval_excludes_one_half(n_member, n_other, po
 def test_power_starts_at_alpha_grows_with_the_area_and_is_symmetric(n_member, n_other, alpha):
     assert power_of_auc(n_member, n_other, 0.5, alpha) == pytest.approx(alpha, abs=0.03)
     powers = [power_of_auc(n_member, n_other, area, alpha) for area in (0.5, 0.53, 0.6, 0.8, 0.99)]
-    assert powers == sorted(powers)
+    # The normal approximation is two-sided, and with unequal samples its least power lies a hair off 0.5.
+    assert np.diff(powers).min() > -1e-4
     assert power_of_auc(n_member, n_other, 0.4, alpha) == pytest.approx(power_of_auc(n_other, n_member, 0.6, alpha))
 
 

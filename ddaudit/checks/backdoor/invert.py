@@ -33,7 +33,7 @@ from ddaudit.results import (
     Table,
 )
 from ddaudit.statistics.extremes import extreme_value_p
-from ddaudit.statistics.intervals import clopper_pearson
+from ddaudit.statistics.intervals import Interval, clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_with_clean
 from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.training.executor import Task
@@ -83,7 +83,7 @@ def inversion(case: AuditCase) -> CheckResult:
     success = study.success(audited, target)
     return inversion.result(
         judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(reached.any())),
-        _finding(p, names[target], audited, target, success),
+        _finding(p, names[target], audited, target, success.value),
         metrics=_metrics(p, comparison, target, audited, null, success),
         power=power,
         evidence=_evidence(case, audited, null, comparison, target, study),
@@ -183,12 +183,13 @@ class _Study:
         """Of the largest deviation over the classes, among the clean sets' own largest deviations."""
         return float(extreme_value_p(comparison.z.max(keepdims=True), comparison.null_max_z)[0])
 
-    def success(self, found: Inversion, target: int) -> float:
+    def success(self, found: Inversion, target: int) -> Interval:
         """Success of the found trigger on held-out images that it was not made on, by a model that it was not made on."""
         case, test = self.case, self.case.reference.test
         unused = np.setdiff1d(np.flatnonzero(test.labels != target), self.rows)[:1000]
         unseen = case.model(case.audited, self.recipe, case.config.inversion_models)
-        return float((unseen.logits(found.stamp(test.pixels(unused), target)).argmax(1) == target).mean())
+        hit = unseen.logits(found.stamp(test.pixels(unused), target)).argmax(1) == target
+        return clopper_pearson(int(hit.sum()), len(hit))
 
 
 def _planted(case: AuditCase) -> list[tuple[NaiveTrigger, LabelledImages]]:
@@ -232,7 +233,7 @@ def _finding(p: float, name: str, found: Inversion, target: int, success: float)
 
 
 def _metrics(
-    p: float, comparison: CleanComparison, target: int, found: Inversion, null: np.ndarray, success: float
+    p: float, comparison: CleanComparison, target: int, found: Inversion, null: np.ndarray, success: Interval
 ) -> list[Metric]:
     quantiles = np.exp(np.quantile(null[:, target], [0.5, 0.025, 0.975]))
     norm = float(found.norm[target]) if np.isfinite(found.norm[target]) else None
@@ -261,7 +262,15 @@ def _metrics(
                 )
             ],
         ),
-        Metric(name="trigger_success", value=success, unit="fraction", confidence=None, better="lower"),
+        Metric(
+            name="trigger_success",
+            value=success.value,
+            low=success.low,
+            high=success.high,
+            n=success.n,
+            unit="fraction",
+            better="lower",
+        ),
     ]
 
 
