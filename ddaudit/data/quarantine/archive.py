@@ -2,8 +2,7 @@
 
 Scanners and loaders disagree about malformed archives, and attacks live in the disagreement. Here an archive must
 describe itself without contradiction: every member's own header repeats the directory, members do not overlap, and
-whatever lies between or behind them is counted. What is read is handed on in memory, so no other parser meets the
-file.
+whatever lies between or behind them is counted. Members are handed on in memory: no other parser meets the archive.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from ddaudit.data.quarantine.container import Smuggled
 from ddaudit.data.quarantine.limits import MIB, Limits
 from ddaudit.errors import RefusedFileError
 
-#: Images compress up to ten times, constant labels up to a thousand times; a large member beyond this is made to
-#: unfold.
+#: Images compress up to ten times, constant labels a thousand times but they are small: a large member beyond this
+#: is made to unfold.
 BOMB_RATIO = 200
 BOMB_BYTES = 16 * MIB
 
@@ -98,11 +97,7 @@ def _check_directory(infos: list[zipfile.ZipInfo], limits: Limits) -> None:
                 hostile=True,
             )
         if info.compress_type == _STORED and info.file_size != info.compress_size:
-            raise RefusedFileError(
-                "archive-mismatch",
-                f"The archive's member {name!r} is stored but has two different sizes.",
-                hostile=True,
-            )
+            raise _mismatch(info, "it is stored as it is but has two sizes")
         total += info.file_size
         swollen = info.file_size > BOMB_BYTES and info.file_size > BOMB_RATIO * max(1, info.compress_size)
         if swollen or total > limits.array_bytes:
@@ -132,11 +127,7 @@ def _check_layout(raw: bytes, infos: list[zipfile.ZipInfo], directory: int) -> l
     for info in infos:
         start = info.header_offset
         if start < 0 or start + _LOCAL.size > directory:
-            raise RefusedFileError(
-                "archive-mismatch",
-                f"The archive's member {info.orig_filename!r} lies outside of the file.",
-                hostile=True,
-            )
+            raise _mismatch(info, "its place is outside of the file")
         magic, _, flags, method, _, _, crc, packed, size, n_name, n_extra = _LOCAL.unpack_from(raw, start)
         name_at = start + _LOCAL.size
         own_name = raw[name_at : name_at + n_name]
@@ -150,13 +141,7 @@ def _check_layout(raw: bytes, infos: list[zipfile.ZipInfo], directory: int) -> l
             and (late or (crc == info.CRC and {packed, size} <= {info.compress_size, info.file_size, 0xFFFFFFFF}))
         )
         if not agrees:
-            raise RefusedFileError(
-                "archive-mismatch",
-                f"The archive describes its member {info.orig_filename!r} in two different ways: programs differ "
-                "in which "
-                "one they read.",
-                hostile=True,
-            )
+            raise _mismatch(info, "its own header is not that of the directory")
         end = name_at + n_name + n_extra + info.compress_size
         spans.append((start, end + (_descriptor_bytes(raw, end, info) if late else 0), info.orig_filename))
     spans.sort()
@@ -178,6 +163,14 @@ def _check_layout(raw: bytes, infos: list[zipfile.ZipInfo], directory: int) -> l
     return smuggled
 
 
+def _mismatch(info: zipfile.ZipInfo, how: str) -> RefusedFileError:
+    return RefusedFileError(
+        "archive-mismatch",
+        f"The archive contradicts itself about its member {info.orig_filename!r} ({how}): programs differ in what they read.",
+        hostile=True,
+    )
+
+
 def _encoded(info: zipfile.ZipInfo, encoding: str) -> bytes | None:
     try:
         return info.orig_filename.encode(encoding)
@@ -192,12 +185,7 @@ def _descriptor_bytes(raw: bytes, at: int, info: zipfile.ZipInfo) -> int:
             record = signature + struct.pack(form, info.CRC, *_fit(form, info.compress_size, info.file_size))
             if raw.startswith(record, at):
                 return len(record)
-    raise RefusedFileError(
-        "archive-mismatch",
-        f"The archive describes its member {info.orig_filename!r} in two different ways: its sizes are not "
-        "repeated after it.",
-        hostile=True,
-    )
+    raise _mismatch(info, "its sizes are not repeated behind it")
 
 
 def _fit(form: str, *sizes: int) -> tuple[int, ...]:

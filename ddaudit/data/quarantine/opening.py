@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 
-from ddaudit.data.quarantine import hdf5file, numpyfile, parquetfile, picturefile, safetensorsfile, torchfile
+from ddaudit.data.quarantine import hdf5file, numpyfile, parquetfile, picturefile, safetensorsfile, torchfile, torchload
 from ddaudit.data.quarantine.archive import read_archive
 from ddaudit.data.quarantine.container import Opened
 from ddaudit.data.quarantine.limits import Limits
@@ -61,7 +61,7 @@ def _through_torch(scanned: torchfile.Scanned, limits: Limits, room_for_imports:
         import torch
 
         torch.set_num_threads(1)
-    return torchfile.load(scanned, limits)
+    return torchload.load(scanned, limits)
 
 
 def _import(module: str, extra: str, path: Path, room_for_imports: RoomForImports) -> None:

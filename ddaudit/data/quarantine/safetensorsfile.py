@@ -59,8 +59,7 @@ def open_safetensors(path: Path, limits: Limits) -> Opened:
             raise RefusedFileError(
                 "tensor-bounds",
                 f"{path.name} places its tensor {name!r} at bytes {start:,} to {end:,} of {len(body):,}, which "
-                "overlaps another "
-                "one, leaves a gap, or does not fit its shape.",
+                "overlaps another one, leaves a gap, or does not fit its shape.",
                 hostile=True,
             )
         at = end
