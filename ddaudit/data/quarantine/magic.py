@@ -73,9 +73,9 @@ def kind_of(head: bytes, name: str) -> str:
             "Run `git lfs pull` in the repository that it came from, or download the file from its web page.",
         )
     for magic, kind in _MAGIC:
-        if head.startswith(magic):
+        if head.startswith(magic) and not (kind == "pickle" and _is_length_of_safetensors(head)):
             return kind
-    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32:
+    if _begins_like_safetensors(head):
         return "safetensors"
     for magic, words in _OTHERS:
         if head.startswith(magic):
@@ -118,6 +118,16 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document, not a dataset"),
     (b"\x7fELF", "a program, not a dataset"),
 )
+
+
+def _begins_like_safetensors(head: bytes) -> bool:
+    """A length in eight bytes, then JSON."""
+    return len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
+
+
+def _is_length_of_safetensors(head: bytes) -> bool:
+    """A header of 640 bytes writes its length as a pickle writes its version; but no pickle goes on with a zero."""
+    return _begins_like_safetensors(head) and chr(head[2]) not in pickletools.code2op
 
 
 def _is_unsigned_pickle(head: bytes) -> bool:

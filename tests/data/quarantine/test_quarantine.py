@@ -166,6 +166,20 @@ def test_what_is_no_container_is_refused_by_name_and_not_called_hostile(
     assert (refusal.value.reason, refusal.value.hostile) == (reason, False)
 
 
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        # 640 and 66,176 as eight bytes, before the JSON.
+        (b"\x80\x02\0\0\0\0\0\0{}", "safetensors"),
+        (b"\x80\x02\x01\0\0\0\0\0{}", "safetensors"),
+        # A pickle of two texts, the second of which begins with a brace: not to be taken for harmless.
+        (b"\x80\x02U\x01\0\0\0\0{}", "pickle"),
+    ],
+)
+def test_a_header_whose_length_looks_like_a_pickle_is_told_from_one(head: bytes, kind: str) -> None:
+    assert kind_of(head, "set.safetensors") == kind
+
+
 def test_a_download_that_broke_off_is_not_called_hostile(npz: Path) -> None:
     whole = npz.read_bytes()
     npz.write_bytes(whole[: len(whole) // 2])
