@@ -80,7 +80,7 @@ def extreme_value_p(
     tail = -np.expm1(-ratio * _predictive_hazard(x, maxima)).mean(axis=0)
     reached = np.count_nonzero(maxima[:, None] >= x, axis=0)
     rank = np.where(reached > 0, 1 - (1 - (1 + reached) / (1 + maxima.size)) ** ratio, 0.0)
-    return np.clip(np.maximum(tail, rank), np.finfo(np.float64).tiny, 1.0)
+    return np.maximum(tail, rank)
 
 
 def _predictive_hazard(x: Array, maxima: Array) -> Array:
@@ -93,7 +93,7 @@ def _predictive_hazard(x: Array, maxima: Array) -> Array:
 
 
 def _to_gumbel(maxima: Array, shape: Array) -> Array:
-    """The standard Gumbel score with the same probability; beyond the bounds p is 1, and 1e-304, anyway."""
+    """The standard Gumbel score with the same probability; the upper bound keeps p above 0, at 1e-304."""
     return np.clip(np.log1p(np.maximum(shape * maxima, np.nextafter(-1, 0))) / shape, -10.0, 700.0)
 
 

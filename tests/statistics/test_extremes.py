@@ -47,12 +47,15 @@ def test_p_values_of_gumbel_maxima_are_nearly_uniform():
 
 def test_heavy_tails_are_seen_and_respected():
     # t with 5 degrees of freedom: a Gumbel tail, fitted to 300 maxima, is passed ten times too often at 0.001.
-    assert (rates(stats.t(5), 300, 100) <= [1.1, 1.2, 1.5]).all()
+    found = rates(stats.t(5), 300, 100)
+    assert (found <= [1.1, 1.2, 1.5]).all()
+    # Nor is the answer to widen everything: fits simulated without the tail would leave a tenth of these rates.
+    assert (found >= [0.7, 0.5, 0.5]).all()
 
 
 def test_with_a_large_gumbel_null_the_tail_is_gumbels():
     null = stats.gumbel_r.ppf((np.arange(4000) + 0.5) / 4000, loc=4, scale=0.3)
-    beyond = np.array([7.0, 8.0, 9.0])
+    beyond = np.array([7.0, 8.0, 9.0, 12.0])
     p = extreme_value_p(beyond, null, candidates=5)
     expected = -np.expm1(-5 * np.exp(-(beyond - 4) / 0.3))
     np.testing.assert_allclose(np.log(p), np.log(expected), rtol=0.06)

@@ -36,6 +36,12 @@ def test_wilson_agrees_with_scipy_and_holds_its_own_estimate(counts, confidence)
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
+def test_wilson_ends_exactly_at_0_and_1():
+    for trials in range(1, 300):
+        assert wilson(0, trials).low == 0
+        assert wilson(trials, trials).high == 1
+
+
 def exact_coverage(interval, trials, rates):
     """Probability that the interval covers each rate, summed over all outcomes."""
     limits = [interval(k, trials) for k in range(trials + 1)]

@@ -161,6 +161,18 @@ def test_tpr_at_fpr_covers_the_rate_at_the_true_threshold(n_member, n_other, fpr
     assert covered / runs >= 0.945
 
 
+def test_the_threshold_may_lie_as_far_off_as_order_statistics_allow():
+    # 30,000 members, a thousand in each of the top 30 gaps between non-members: passing j of those finds (j + 1) / 30.
+    members = np.repeat(np.arange(470, 500) + 0.5, 1000)
+    passing = np.cumsum([stats.binom.pmf(j, 500, 0.02) for j in range(500)])
+    strictest = max(j for j in range(500) if passing[j] <= 0.025)
+    loosest = min(j for j in range(500) if passing[j] >= 0.975)
+    found = tpr_at_fpr(members, np.arange(500.0), 0.02)
+    assert found.value == pytest.approx(11 / 30)
+    assert found.low == pytest.approx((strictest + 1) / 30, abs=2e-4)
+    assert found.high == pytest.approx((loosest + 1) / 30, abs=2e-4)
+
+
 def test_ignoring_the_thresholds_uncertainty_would_not_cover():
     # Why the interval is not just binomial: 5,000 members, but only 10 non-members above the threshold.
     rng = np.random.default_rng(0)
