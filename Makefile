@@ -1,5 +1,6 @@
 # make demo       install into .venv, scan the embedded example, say where the report is
 # make test       install, then lint, types, import contract and every test
+# make fuzz       50,000 changed files against every reader, or half an hour of them: make fuzz INPUTS=... SECONDS=... SEED=...
 # make examples   distil the sets in examples/ again
 PYTHON ?= python3
 VENV   ?= .venv
@@ -48,6 +49,12 @@ examples: install
 	$(DISTIL) distill digits --ipc 10 --init real --lr 1 --iterations 300 --device cpu --out examples/digits_ipc10_leak.safetensors
 	$(DISTIL) plant naive-trigger digits --target 3 --fraction 0.25 --size 2 --margin 0 --ipc 10 --lr 10 --iterations 1000 --device cpu \
 	  --out examples/digits_ipc10_backdoor.safetensors
+
+INPUTS  ?= 50000
+SECONDS ?= 1800
+SEED    ?= 0
+fuzz: install-test
+	$(BIN)/python tests/fuzz --inputs $(INPUTS) --seconds $(SECONDS) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV) report build dist
