@@ -21,7 +21,7 @@ from ddaudit.inspection.opening import digest_of_refused, open_set
 from ddaudit.progress import Progress, silent
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.training.device import describe, resolve
+from ddaudit.training.device import describe, give_back_memory, resolve
 from ddaudit.training.executor import Processes, Serial
 from ddaudit.training.store import Store, default_folder
 
@@ -131,6 +131,8 @@ def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[
         except TooFewExamplesError as reason:
             skip(check, f"The sample cannot carry it: {reason}.")
             continue
+        finally:
+            give_back_memory()
         results.append(result.model_copy(update={"seconds": round(time.perf_counter() - started, 2)}))
     return results, not_run
 

@@ -55,6 +55,15 @@ def _reuse_freed_memory() -> None:
         library.mallopt(trim_threshold, 2**31 - 1)
 
 
+def give_back_memory() -> None:
+    """Return to the system what ``_reuse_freed_memory`` kept, at the end of a piece of work."""
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Run with ``count`` CPU threads: one and two differ in the last bits, so the count belongs to the recipe."""

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Protocol
 
+from ddaudit.training.device import give_back_memory
+
 #: A module-level function with its arguments; whatever it makes, it leaves in a store on disk.
 Task = tuple[Callable[..., object], tuple[Any, ...]]
 
@@ -49,7 +51,7 @@ class Processes(AbstractContextManager["Processes"]):
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_quietly)
         try:
-            futures = [self._pool.submit(function, *arguments) for function, arguments in tasks]
+            futures = [self._pool.submit(_do, function, arguments) for function, arguments in tasks]
             for done, future in enumerate(as_completed(futures), start=1):
                 if isinstance(future.exception(), BrokenProcessPool):
                     raise BrokenProcessPool
@@ -63,6 +65,13 @@ class Processes(AbstractContextManager["Processes"]):
     ) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+
+def _do(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+    try:
+        function(*arguments)
+    finally:
+        give_back_memory()
 
 
 def _quietly() -> None:

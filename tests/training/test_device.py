@@ -1,10 +1,13 @@
 """Devices are named or refused in a sentence; threads and determinism are put back as they were."""
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from ddaudit.errors import AuditError
-from ddaudit.training.device import NAMES, describe, repeatable, resolve, threads
+from ddaudit.training.device import NAMES, describe, give_back_memory, repeatable, resolve, threads
 
 
 def test_an_unknown_device_is_refused_with_the_names_that_exist() -> None:
@@ -65,3 +68,18 @@ def test_determinism_is_put_back_whatever_happens_inside(monkeypatch: pytest.Mon
         fail()
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.backends.cudnn.benchmark is benchmark
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return 4096 * int(Path("/proc/self/statm").read_text().split()[1])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' allocators are left as they are")
+def test_memory_that_was_kept_for_the_next_tensor_is_given_back() -> None:
+    with threads(1):
+        last = [torch.ones(2**20) for _ in range(100)][-1]  # 400 MB, of which the last keeps the heap long
+        del last
+    kept = resident()
+    give_back_memory()
+    assert resident() < kept - 200 * 2**20
