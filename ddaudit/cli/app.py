@@ -11,7 +11,7 @@ import typer
 import ddaudit
 from ddaudit.cli import checks, compare, convert, distill, doctor, explain, inspect, plant, report, scan, verify
 from ddaudit.cli.console import err, loudness
-from ddaudit.cli.everywhere import command
+from ddaudit.cli.everywhere import Debug, Quiet, Verbose, command
 from ddaudit.errors import AuditError
 
 USAGE = 2
@@ -50,8 +50,12 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
 ) -> None:
     """Audit a distilled dataset before you use it, or publish it."""
+    loudness.quiet, loudness.verbose, loudness.debug = quiet, verbose, debug
 
 
 def main() -> None:

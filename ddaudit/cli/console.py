@@ -19,7 +19,7 @@ err = Console(stderr=True)
 
 @dataclass
 class Loudness:
-    """How much the person at the keyboard wants to hear; every command sets it first."""
+    """How much the person at the keyboard wants to hear; set anew before every command."""
 
     quiet: bool = False
     verbose: bool = False

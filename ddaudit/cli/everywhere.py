@@ -15,11 +15,11 @@ from ddaudit.cli.console import err, loudness
 
 INTERRUPTED = 130
 
-_OPTIONS = {
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")],
-    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="A line for everything that is done.")],
-    "debug": Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")],
-}
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for everything that is done.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")]
+#: Understood before the command and after it: `ddaudit --quiet scan` and `ddaudit scan --quiet` are one thing.
+_OPTIONS = {"quiet": Quiet, "verbose": Verbose, "debug": Debug}
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -28,7 +28,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def with_options(**given: Any) -> None:
         for name in _OPTIONS:
-            setattr(loudness, name, given.pop(name))
+            setattr(loudness, name, given.pop(name) or getattr(loudness, name))
         try:
             function(**given)
         except KeyboardInterrupt:

@@ -34,6 +34,16 @@ def test_every_command_has_the_same_options(ddaudit, name):
         assert option in out
 
 
+def test_the_options_are_understood_before_the_command_too(ddaudit, tmp_path):
+    _, out, err = ddaudit("--quiet", "scan", EXAMPLE, *ONE)
+    assert "DD-SAF-FILE" in out
+    assert err == ""
+    _, _, err = ddaudit("-v", "scan", EXAMPLE, *ONE)
+    assert "inferring the pixel space" in err
+    assert "Traceback" in ddaudit("--debug", "report", tmp_path / "nowhere.json")[2]
+    assert "Traceback" not in ddaudit("report", tmp_path / "nowhere.json")[2]
+
+
 def test_an_error_shows_its_traceback_only_for_who_asks(ddaudit, tmp_path):
     _, out, err = ddaudit("report", tmp_path / "nowhere.json")
     assert out == ""
