@@ -66,6 +66,13 @@ class AuditCase:
         return recipes.published(self.distilled.provenance.method, name, threads=self.config.threads)
 
     @cached_property
+    def cross_recipe(self) -> Recipe:
+        """The protocol of architectures beside the ConvNet."""
+        _, height, width = self.audited.shape
+        method, name = self.distilled.provenance.method, self.original.name if self.original else ""
+        return recipes.for_any_architecture(method, name, threads=self.config.threads, pixels=height * width)
+
+    @cached_property
     def inversion_recipe(self) -> Recipe:
         """The fast protocol on narrow ConvNets: as good a witness of a trigger, and several times cheaper."""
         _, height, width = self.audited.shape

@@ -23,6 +23,10 @@ class AuditConfig:
         Models trained on S.
     control_draws : int
         Random real subsets, one model each.
+    cross_architectures : tuple of str
+        Architectures beside the ConvNet that are trained on S and on random real subsets.
+    cross_seeds : int
+        Models of each architecture on S, and as many on the subsets; at most ``control_draws``.
     test_examples : int
         Held-out images on which models are compared at most; they are the non-members of membership inference.
     mia_examples : int
@@ -46,7 +50,12 @@ class AuditConfig:
     threads : int
         CPU threads of a training; part of the recipe. Two trainings of one thread side by side beat one of two.
     workers : int
-        Processes in which trainings, inversions and attacks run side by side; does not change any result.
+        Trainings, inversions and attacks that run side by side.
+    executor : {"process", "serial", "ray"}
+        Where they run: processes of this machine (from two workers on), this process alone, or a Ray cluster; see docs/executors.md.
+        Neither changes any result.
+    ray_address : str, optional
+        The Ray cluster to join, such as "auto" or "10.0.0.1:6379"; by default one of this machine alone is started.
     """
 
     profile: str = "quick"
@@ -56,6 +65,8 @@ class AuditConfig:
     recipe: Literal["fast", "published"] = "fast"
     seeds: int = 4
     control_draws: int = 4
+    cross_architectures: tuple[str, ...] = ("MLP", "LeNet")
+    cross_seeds: int = 4
     test_examples: int = 3000
     mia_examples: int = 3000
     mia_references: int = 2
@@ -71,6 +82,8 @@ class AuditConfig:
     distillation_steps: int = 200
     threads: int = 1
     workers: int = 1
+    executor: Literal["process", "serial", "ray"] = "process"
+    ray_address: str | None = None
     store: Path | None = None
 
 
@@ -80,6 +93,7 @@ PROFILES: dict[str, AuditConfig] = {
         profile="standard",
         recipe="published",
         seeds=5,
+        cross_architectures=("MLP", "LeNet", "VGG11"),
         test_examples=10_000,
         mia_examples=10_000,
         attack_examples=300,
@@ -94,6 +108,8 @@ PROFILES: dict[str, AuditConfig] = {
         recipe="published",
         seeds=10,
         control_draws=10,
+        cross_architectures=("MLP", "LeNet", "AlexNet", "VGG11", "ResNet18"),
+        cross_seeds=5,
         test_examples=1_000_000,
         mia_examples=50_000,
         mia_references=8,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from ddaudit.checks import all_checks
+from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
 from ddaudit.checks.privacy import mia, trace
 from ddaudit.checks.robustness import attacks
-from ddaudit.checks.utility import accuracy
+from ddaudit.checks.utility import cross_architecture
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
 from ddaudit.cli.app import app
 from ddaudit.data import schema
@@ -65,7 +65,8 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
 @pytest.mark.parametrize(
     ("check", "says"),
     [
-        ("DD-UTL-ACCURACY", f"by more than {100 * accuracy.CLAIM_MARGIN:g} points"),
+        ("DD-UTL-ACCURACY", f"by more than {100 * claims.CLAIM_MARGIN:g} points"),
+        ("DD-UTL-CROSSARCH", f"a drop of {100 * cross_architecture.PLANTED_DROP:g} points"),
         ("DD-PRV-TRACE", f"at most {100 * trace.FALSE_DISCOVERY_RATE:g} % of the flagged"),
         ("DD-PRV-TRACE", f"at least {100 * trace.MATERIAL_SHARE:g} % of the synthetic images"),
         ("DD-PRV-TRACE", f"p below {trace.LEANING_P:g}"),

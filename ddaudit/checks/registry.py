@@ -16,6 +16,7 @@ _MODULES = (
     "safety.file",
     "safety.schema",
     "utility.accuracy",
+    "utility.cross_architecture",
     "privacy.trace",
     "privacy.mia",
     "robustness.attacks",

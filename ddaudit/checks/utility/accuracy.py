@@ -5,15 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.claims import verify
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.distilled import Claim
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
-from ddaudit.statistics.comparison import prediction_t, welch_from_summary
+from ddaudit.statistics.comparison import prediction_t
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
-
-#: A claim is confirmed where the whole interval of (measured - claimed) lies within this many accuracy points.
-CLAIM_MARGIN = 0.02
 
 
 @check(
@@ -57,7 +54,7 @@ def accuracy(case: AuditCase) -> CheckResult:
         ),
     ]
     claim = case.distilled.claims.get(name)
-    verdict_on_claim, sentence = _verify(claim, correct.mean(1), published=case.recipe.name.startswith("published"))
+    verdict_on_claim, sentence = verify(claim, correct.mean(1), published=case.recipe.name.startswith("published"))
     if claim:
         metrics.append(Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None))
     no_better = gain.low is None or gain.low <= 0
@@ -98,26 +95,6 @@ def _percent(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return f"{100 * interval.value:.1f} %"
     return f"{100 * interval.value:.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-
-
-def _verify(claim: Claim | None, accuracies: np.ndarray, *, published: bool) -> tuple[str, str]:
-    """Confirmed, overstated, understated or cannot tell, with its sentence."""
-    if claim is None:
-        return "no claim", "the file claims no accuracy for it"
-    said = f"the file claims {100 * claim.mean:.2f} %"
-    if not published:
-        return "cannot tell", f"{said}, which the fast recipe cannot verify (use --profile standard)"
-    gap = welch_from_summary(accuracies, claim.mean, claim.std or 0.0, claim.n)
-    if gap.low is None or gap.high is None:
-        return "cannot tell", f"{said}, one network cannot verify it"
-    bounds = f"measured minus claimed {100 * gap.value:+.2f} points [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
-    if gap.low >= -CLAIM_MARGIN and gap.high <= CLAIM_MARGIN:
-        return "confirmed", f"{said}: claim confirmed, {bounds}"
-    if gap.high < 0 and gap.value < -CLAIM_MARGIN:
-        return "overstated", f"{said}: claim overstated, {bounds}"
-    if gap.low > 0 and gap.value > CLAIM_MARGIN:
-        return "understated", f"{said}: claim understated, {bounds}"
-    return "cannot tell", f"{said}: cannot tell, {bounds}"
 
 
 def _power(accuracies: np.ndarray) -> Power | None:
