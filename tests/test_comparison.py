@@ -134,5 +134,6 @@ def test_sets_are_ranked_by_verdict_and_then_by_accuracy(scans):
     for above, below in pairwise(ordered):
         if above.overall.verdict == below.overall.verdict:
             assert accuracy(above).value >= accuracy(below).value
-    assert told_apart(ordered) == [False, False, False]
+    # Two seeds of the clean set and the leaking one lie together; the backdoor cost the last one accuracy.
+    assert told_apart(ordered) == [False, False, True]
     assert told_apart([card(gaussian(0.9, 0.01)), card(gaussian(0.8, 0.01)), card()]) == [True, False]

@@ -12,6 +12,7 @@ from rich.text import Text
 from ddaudit.cli.console import loudness, out
 from ddaudit.errors import AuditError
 from ddaudit.reporting.files import read_scorecard
+from ddaudit.reporting.metrics import metric_title
 from ddaudit.reporting.untrusted import visible
 from ddaudit.reporting.wording import VERDICT_SIGNS, interval, quantity
 from ddaudit.results import PILLARS, Metric, Scorecard
@@ -48,7 +49,7 @@ def _print_comparison(comparison: Comparison, name: str) -> None:
     for caution in comparison.cautions:
         _line(caution)
     for change in comparison.verdicts:
-        note = "" if change.moved else " (nothing that it measured moved beyond noise)"
+        note = "" if change.moved else " (nothing measured moved beyond noise)"
         _line(f"  {change.check}: {change.before} in A, {change.after} in {name}{note}")
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("metric", overflow="fold")
@@ -61,7 +62,7 @@ def _print_comparison(comparison: Comparison, name: str) -> None:
             check = metric.check.id
             table.add_row(Text(check, style="dim"))
         table.add_row(
-            Text(visible(metric.after.name, 60)),
+            Text(visible(metric_title(metric.after.name), 80)),
             _cell(metric.before),
             _cell(metric.after),
             _difference(metric),

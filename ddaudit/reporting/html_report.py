@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from ddaudit.reporting import plots, ranges, wording
+from ddaudit.reporting.columns import meanings
+from ddaudit.reporting.coverage import unasked
 from ddaudit.reporting.glossary import PILLARS, TERMS, VERDICTS, split_at_terms, terms_in
+from ddaudit.reporting.metrics import object_words
 from ddaudit.reporting.pages import content_policy, html_pages
 from ddaudit.reporting.pictures import Budget, Picture
 from ddaudit.reporting.untrusted import brief, for_html
@@ -44,6 +47,10 @@ def render(scorecard: Scorecard) -> str:
         plot_width=ranges.WIDTH,
         glossary={term: TERMS[term] for term in sorted(terms_in(_sentences(scorecard)), key=str.lower)},
         reference_link=_reference_link,
+        first_screen=_Explained(),
+        in_coverage=_Explained(),
+        unasked=unasked(scorecard),
+        column_meanings=meanings,
         most_rows=MOST_ROWS,
         most_metric_rows=_METRIC_ROWS_AT_ONCE,
         most_points=plots.MOST_POINTS,
@@ -135,11 +142,14 @@ def _reference_link(reference: str) -> str:
 
 def _sentences(scorecard: Scorecard) -> Iterator[str]:
     """Everything in which a term may stand."""
+    yield wording.subject_facts(scorecard)
     for check in scorecard.checks:
         yield check.finding
         yield check.advice
         yield check.threat_model
-        yield wording.power_sentence(check.power)
+        yield wording.power_sentence(check)
         yield from (assumption.text for assumption in check.assumptions)
         yield from (item.caption for item in check.evidence)
         yield from (control.name for metric in check.metrics for control in metric.controls)
+        yield from (object_words(metric.name) for metric in check.metrics)
+    yield from (threat.meaning for threat in unasked(scorecard))

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from ddaudit.reporting import wording
-from ddaudit.reporting.glossary import METRICS, PILLARS, TERMS, VERDICTS, metric_words, split_at_terms
+from ddaudit.reporting.columns import meanings
+from ddaudit.reporting.coverage import unasked
+from ddaudit.reporting.glossary import TERMS, split_at_terms
 from ddaudit.reporting.pages import markdown_pages
 from ddaudit.reporting.untrusted import code_for_markdown, line_start_for_markdown, piece_for_markdown, visible
 from ddaudit.results import Scorecard
@@ -18,8 +20,7 @@ _MOST_ROWS = 50
 
 def render_long(scorecard: Scorecard) -> str:
     """Everything but the pictures, for an archive or a terminal's pager."""
-    notes = _Footnotes()
-    return _render("report.md.jinja", scorecard, explained=notes.explained, footnotes=notes)
+    return _render("report.md.jinja", scorecard)
 
 
 def render_short(scorecard: Scorecard) -> str:
@@ -32,18 +33,18 @@ def render_card(scorecard: Scorecard) -> str:
     return _render("card.md.jinja", scorecard)
 
 
-def _render(template: str, scorecard: Scorecard, **more: object) -> str:
+def _render(template: str, scorecard: Scorecard) -> str:
+    notes = _Footnotes()
     page = markdown_pages().get_template(template)
     return page.render(
         scorecard=scorecard,
         wording=wording,
-        pillar_questions=PILLARS,
-        verdict_meanings=VERDICTS,
-        metric_words=metric_words,
-        known_metrics=METRICS,
         code=lambda text: Markup(code_for_markdown(text)),
         most_rows=_MOST_ROWS,
-        **more,
+        unasked=unasked(scorecard),
+        column_meanings=meanings,
+        explained=notes.explained,
+        footnotes=notes,
     )
 
 

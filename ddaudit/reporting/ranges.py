@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
-from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
+from ddaudit.reporting.metrics import MetricWords, metric_parts, metric_words, object_words
 from ddaudit.reporting.wording import interval, interval_name, quantity, tick_label
 from ddaudit.results import ControlValue, Metric
 
@@ -71,7 +71,7 @@ def _group(kind: str, metrics: list[Metric]) -> Group:
     axis = _Axis([*metrics, *(control for metric in metrics for control in metric.controls)])
     rows = []
     for metric in metrics:
-        rows.append(_row(metric_parts(metric.name)[1] or "this set", metric, metric, axis, None))
+        rows.append(_row(object_words(metric.name) or "this set", metric, metric, axis, None))
         beside = axis.at(metric.value)
         rows += [_row(control.name, control, metric, axis, beside) for control in metric.controls]
     first = metrics[0]

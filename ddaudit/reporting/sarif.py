@@ -73,7 +73,7 @@ def _rule(check: CheckResult) -> dict[str, Any]:
         "id": check.id,
         "shortDescription": {"text": _plain(check.title)},
         "fullDescription": {"text": _plain(f"{check.title}. {PILLARS[check.pillar]} {check.threat_model}".strip())},
-        "help": {"text": _plain(check.advice or power_sentence(check.power))},
+        "help": {"text": _plain(check.advice or power_sentence(check))},
         "properties": {"tags": ["dataset", check.pillar], **_severity(check.verdict)},
     }
 
@@ -85,7 +85,7 @@ def _severity(verdict: Verdict) -> dict[str, str]:
 def _result(index: int, check: CheckResult, scorecard: Scorecard) -> dict[str, Any]:
     kind, level = _KIND_AND_LEVEL[check.verdict]
     same_thing = hashlib.sha256(f"{check.id} {scorecard.subject.sha256}".encode()).hexdigest()
-    sentences = [check.finding, check.advice, power_sentence(check.power)]
+    sentences = [check.finding, check.advice, power_sentence(check)]
     return {
         "ruleId": check.id,
         "ruleIndex": index,

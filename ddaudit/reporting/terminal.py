@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ddaudit.reporting.coverage import unasked
 from ddaudit.reporting.untrusted import visible
 from ddaudit.reporting.wording import (
     VERDICT_SIGNS,
@@ -70,6 +71,12 @@ def print_scorecard(scorecard: Scorecard, console: Console) -> None:
         shown.line("Not run", "bold")
         for left_out in scorecard.not_run:
             console.print(shown.hanging("–", f"{left_out.id}: {left_out.reason}"))
+    others = len(unasked(scorecard))
+    if others:
+        console.print()
+        shown.line(
+            f"No check of this scan looks for {others} other threats: the report's table of coverage names them.", "dim"
+        )
     if scorecard.waivers:
         console.print()
         shown.line("Waivers", "bold")

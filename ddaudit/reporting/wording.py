@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ddaudit.reporting.glossary import MetricWords, metric_parts, metric_words
+from ddaudit.reporting.coverage import unasked
+from ddaudit.reporting.metrics import MetricWords, metric_parts, metric_words
 from ddaudit.reporting.untrusted import brief
 from ddaudit.results import (
     SEVERITY,
@@ -15,7 +16,6 @@ from ddaudit.results import (
     ControlValue,
     Metric,
     Pillar,
-    Power,
     Scalar,
     Scorecard,
     Verdict,
@@ -110,28 +110,38 @@ def interval_name(metrics: Sequence[Metric]) -> str:
 def _figures_and_unit(value: float | None, metric: Metric) -> tuple[str, str]:
     if value is None or not math.isfinite(value):
         return NOT_MEASURED, ""
-    if metric.unit == "fraction" or (metric_words(metric.name).percent and not metric.unit):
-        return percent(value).removesuffix(" %"), " %"
+    words = metric_words(metric.name)
+    if metric.unit == "fraction" or ((words.percent or words.points) and not metric.unit):
+        return percent(value).removesuffix(" %"), " points" if words.points else " %"
     unit = brief(metric.unit, 16)
     return number(value), unit if not unit or unit.startswith("/") else f" {unit}"
 
 
-def power_number(power: Power | None) -> str:
+def power_number(check: CheckResult) -> str:
     """The power and its interval in figures."""
-    if power is None or power.value is None:
-        return "not tried"
+    power = check.power
+    if power is None:
+        return "not measured" if check.verdict in ("inconclusive", "not-run") else "not needed"
+    if power.value is None:
+        return "not measured"
     if power.low is None or power.high is None:
         return f"{power.value:.2f}"
     return f"{power.value:.2f} ({power.low:.2f} to {power.high:.2f})"
 
 
-def power_sentence(power: Power | None) -> str:
+def power_sentence(check: CheckResult) -> str:
     """What the check would have found, and how surely."""
+    power = check.power
     if power is None:
-        return "No planted defect was tried on this check."
+        return {
+            # Only a check that reads the file itself passes without a planted defect (docs/verdicts.md).
+            "pass": "Not needed: this is read from the file itself, so nothing of the kind is missed by chance.",
+            "warn": "Not needed: something was found.",
+            "fail": "Not needed: something was found.",
+        }.get(check.verdict, "Not measured: no planted defect was tried.")
     if power.value is None:
         return f"Whether it would have found {power.defect} could not be measured."
-    return f"Would have found {power.defect} with probability {power_number(power)}."
+    return f"Would have found {power.defect} with probability {power_number(check)}."
 
 
 def assumption_word(assumption: Assumption) -> str:
@@ -222,6 +232,12 @@ def overall_finding(scorecard: Scorecard) -> str:
     unseen = [pillar for pillar, verdict in scorecard.pillars.items() if verdict == "not-run"]
     sentence = f"{_counted(len(scorecard.checks), 'check')} looked and found nothing."
     return f"{sentence} Not examined: {', '.join(unseen)}." if unseen else sentence
+
+
+def unasked_sentence(scorecard: Scorecard) -> str:
+    """What no check of the scan was made for; empty where there is nothing of the kind."""
+    titles = [threat.title for threat in unasked(scorecard)]
+    return f"No check of this scan looks for: {'; '.join(titles)}." if titles else ""
 
 
 def checks_run(scorecard: Scorecard) -> str:

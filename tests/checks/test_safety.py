@@ -16,7 +16,7 @@ from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.originals import Original, load_original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.inspection.opening import open_set
-from ddaudit.reporting.glossary import METRICS, metric_parts
+from ddaudit.reporting.metrics import METRICS, metric_parts
 from ddaudit.results import CheckResult, Image, Table
 from ddaudit.training.store import Store
 

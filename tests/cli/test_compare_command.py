@@ -1,5 +1,6 @@
 """What compare prints of real scans."""
 
+import re
 from pathlib import Path
 
 from ddaudit.reporting import read_scorecard, render
@@ -19,16 +20,17 @@ def test_two_seeds_of_one_file_and_a_backdoored_set_beside_each_other(ddaudit):
     assert "DD-BKD-INVERT: pass in A, fail in C" in words(out)
     assert "Ranking" in out
     places = [line.split() for line in out.splitlines() if line[:1] in "123" and line[1:2] == " "]
-    assert [place[2] for place in places] == ["warn", "warn", "fail"]
+    assert [place[2] for place in places] == ["pass", "pass", "fail"]
+    assert max(len(line) for line in out.splitlines()) <= 80
 
 
 def test_verbose_shows_every_metric_and_otherwise_few(ddaudit):
     pair = [REPORTS / "clean-0.json", REPORTS / "leak-0.json"]
     short, long = (ddaudit("compare", *pair, *more)[1] for more in ((), ("--verbose",)))
-    assert "traced_share" in short
+    assert "Traced images" in short
     assert "moved" in short
     assert len(long.splitlines()) > 2 * len(short.splitlines())
-    assert "class_accuracy[9" in long
+    assert re.search(r"^class, 9 ", long, re.MULTILINE)
 
 
 def test_names_from_a_report_cannot_act_on_the_terminal(ddaudit, tmp_path):

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import os
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,6 +16,13 @@ from ddaudit.reporting import FORMATS, json_schema, render
 from ddaudit.results import SCHEMA_VERSION, Scorecard
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "schema" / f"scorecard-{SCHEMA_VERSION}.json"
+
+SARIF_SCHEMA = Path(
+    os.environ.get(
+        "SARIF_SCHEMA",
+        Path(__file__).parents[2] / "build/node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json",
+    )
+)
 
 
 def _strict(properties, required=()):
@@ -141,6 +149,17 @@ def test_sarif_has_the_structure_of_its_specification(which, request):
     assert len({rule["id"] for rule in run["tool"]["driver"]["rules"]}) == len(run["tool"]["driver"]["rules"])
 
 
+@pytest.mark.parametrize("which", ["scorecard", "hostile"])
+def test_sarif_is_valid_by_its_official_schema(which, request):
+    if not SARIF_SCHEMA.is_file():
+        pytest.skip(f"the SARIF schema is not at {SARIF_SCHEMA} (npm install --prefix build @microsoft/jest-sarif)")
+    log = json.loads(render(request.getfixturevalue(which), "sarif"))
+    official = jsonschema.Draft4Validator(json.loads(SARIF_SCHEMA.read_text(encoding="utf-8-sig")))
+    official.validate(log)
+    log["runs"][0]["results"][0]["kind"] = "bad"
+    assert not official.is_valid(log)
+
+
 def test_sarif_alerts_on_what_needs_attention_and_on_nothing_else(scorecard):
     run = json.loads(render(scorecard, "sarif"))["runs"][0]
     found = {r["ruleId"]: (r["kind"], r["level"]) for r in run["results"]}
@@ -194,8 +213,31 @@ def test_junit_counts_add_up_and_only_a_fail_fails(which, request):
     for element in [root, *root.findall("testsuite")]:
         assert int(element.get("tests")) == len(element.findall(".//testcase"))
         assert int(element.get("failures")) == len(element.findall(".//failure"))
-        assert int(element.get("skipped")) == len(element.findall(".//skipped"))
         assert element.get("errors") == "0"
+    for suite in root.findall("testsuite"):
+        assert int(suite.get("skipped")) == len(suite.findall(".//skipped"))
+
+
+#: What build servers that validate accept: of each element the attributes (those it must have first) and the children.
+#: JUnit has no official schema; this is what Jenkins' published one (junit-10) allows of what is used here.
+JUNIT = {
+    "testsuites": ((), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
+    "testsuite": (("name", "tests", "failures", "errors"), {"time", "skipped"}, {"testcase"}),
+    "testcase": (("name",), {"classname", "time"}, {"failure", "skipped", "system-out"}),
+    "failure": ((), {"message", "type"}, set()),
+    "skipped": ((), {"message", "type"}, set()),
+    "system-out": ((), set(), set()),
+}
+
+
+@pytest.mark.parametrize("which", ["scorecard", "hostile"])
+def test_junit_has_the_elements_and_attributes_that_build_servers_accept_and_no_other(which, request):
+    root = ElementTree.fromstring(render(request.getfixturevalue(which), "junit").encode())
+    for element in root.iter():
+        required, optional, children = JUNIT[element.tag]
+        assert set(required) <= set(element.attrib) <= optional | set(required), element.tag
+        assert {child.tag for child in element} <= children
+        assert re.fullmatch(r"\d+\.\d{3}", element.get("time", "0.000"))
 
 
 def test_the_in_toto_statement_is_about_this_file_and_this_report(scorecard):

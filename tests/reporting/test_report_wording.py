@@ -3,12 +3,15 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 
 import pytest
 
 import ddaudit.reporting
-from ddaudit.reporting import wording
-from ddaudit.reporting.glossary import METRICS, TERMS, metric_words, split_at_terms
+from ddaudit.reporting import read_scorecard, wording
+from ddaudit.reporting.columns import COLUMNS
+from ddaudit.reporting.glossary import TERMS, split_at_terms
+from ddaudit.reporting.metrics import METRICS, metric_words, object_words
 from ddaudit.results import ControlValue, Metric, Power
 
 
@@ -47,11 +50,18 @@ def test_a_control_is_shown_in_the_manner_of_its_metric():
     assert wording.interval(control, metric) == "25 to 35 %"
 
 
-def test_power_is_said_even_where_it_was_not_measured():
+def test_power_is_said_even_where_it_was_not_measured(scorecard):
+    def said(verdict, power):
+        return wording.power_sentence(scorecard.checks[0].model_copy(update={"verdict": verdict, "power": power}))
+
     known = Power(value=0.93, low=0.84, high=0.98, defect="a patch")
-    assert wording.power_sentence(known) == "Would have found a patch with probability 0.93 (0.84 to 0.98)."
-    assert wording.power_sentence(None) == "No planted defect was tried on this check."
-    assert "could not be measured" in wording.power_sentence(Power(value=None, defect="a patch"))
+    assert said("pass", known) == "Would have found a patch with probability 0.93 (0.84 to 0.98)."
+    unknown = Power(value=None, defect="a patch")
+    assert said("inconclusive", unknown) == "Whether it would have found a patch could not be measured."
+    # Only a check that reads the file itself passes without one; what was found needs none; the rest is not known.
+    assert said("pass", None).startswith("Not needed: this is read from the file itself")
+    assert said("fail", None) == "Not needed: something was found."
+    assert said("inconclusive", None) == "Not measured: no planted defect was tried."
 
 
 def test_advice_comes_from_what_did_not_pass_worst_first_and_once(scorecard):
@@ -79,6 +89,44 @@ def test_every_meaning_is_a_sentence():
     for meaning in [*TERMS.values(), *(words.meaning for words in METRICS.values())]:
         assert meaning[0].isupper()
         assert meaning.endswith(".")
+
+
+def test_an_interval_in_brackets_and_a_p_are_terms_and_other_brackets_are_not():
+    terms = {
+        piece: term for piece, term in split_at_terms("95.2 % [93.7, 96.4], +8 points [+2, -14], p = 0.04") if term
+    }
+    assert terms == {"[93.7, 96.4]": "interval", "[+2, -14]": "interval", "p": "p-value"}
+    assert not [term for _, term in split_at_terms("pixels in [0, 1] of step p") if term]
+
+
+def test_a_difference_of_rates_is_in_points():
+    gain = Metric(name="gain_over_random", value=0.043, low=0.026, high=0.058, confidence=0.95)
+    assert wording.quantity(gain.value, gain) == "4.3 points"
+    assert wording.interval(gain, gain) == "2.6 to 5.8 points"
+
+
+def test_what_a_metric_was_measured_on_is_said_in_words_and_a_class_name_stays_as_it_is():
+    assert object_words("robust_accuracy[fgsm,linf,eps=8/255]") == "FGSM, linf, epsilon 8/255"
+    assert object_words("p_value[traced_share]") == "traced images"
+    assert object_words("class_accuracy[pgd, eps=x]") == "pgd, eps=x"
+
+
+REPORTS = sorted((Path(__file__).parents[1] / "cli" / "reports").glob("*.json"))
+#: Columns that say by their name what they hold.
+PLAIN_COLUMNS = {
+    *("accuracy", "answer", "attack", "bytes", "class", "file", "images", "name", "question", "verdict"),
+    *("trained on", "models of the set", "models of controls"),
+}
+
+
+@pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.stem)
+def test_every_metric_and_column_of_a_real_scan_has_its_meaning(report):
+    card = read_scorecard(report)
+    for check in card.checks:
+        assert not [m.name for m in check.metrics if not metric_words(m.name).meaning]
+        for table in check.evidence:
+            if table.kind == "table":
+                assert not set(table.columns) - set(COLUMNS) - PLAIN_COLUMNS, (check.id, table.name)
 
 
 def test_a_metric_under_a_condition_is_known_by_its_kind():

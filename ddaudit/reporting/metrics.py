@@ -1,0 +1,154 @@
+"""What every metric is called and means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ddaudit.reporting.glossary import AS_WRITTEN
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """What a metric is called and means; ``percent`` where its fractions read best as per cent, ``points`` where it is
+    the difference of two such."""
+
+    title: str
+    meaning: str
+    percent: bool = False
+    points: bool = False
+
+
+METRICS: dict[str, MetricWords] = {
+    "accuracy": MetricWords(
+        "Accuracy", "Share of held-out images that models trained on the set classify correctly.", True
+    ),
+    "claimed_accuracy": MetricWords("Claimed accuracy", "The accuracy that the file itself states.", True),
+    "clean_accuracy": MetricWords("Clean accuracy", "Accuracy on unchanged held-out images.", True),
+    "claim_difference": MetricWords(
+        "Difference from the claim", "Measured accuracy minus the one that the file states.", points=True
+    ),
+    "gain_over_random": MetricWords(
+        "Gain over random", "Accuracy beyond what as many randomly chosen real images give.", points=True
+    ),
+    "robust_accuracy": MetricWords(
+        "Robust accuracy", "Share of held-out images still classified correctly under the attack.", True
+    ),
+    "robust_accuracy_difference": MetricWords(
+        "Difference in robust accuracy",
+        "Robust accuracy of this set's models minus that of models of the control; below zero they break more easily.",
+        points=True,
+    ),
+    "class_accuracy": MetricWords(
+        "Accuracy by class", "Share of a class's held-out images that are classified correctly.", True
+    ),
+    "worst_class_accuracy": MetricWords("Worst class", "Accuracy on the class that models get wrong most often.", True),
+    "class_spread": MetricWords(
+        "Spread over classes", "Accuracy of the best class minus that of the worst.", points=True
+    ),
+    "traced_share": MetricWords(
+        "Traced images", "Share of synthetic images that point to one training image far beyond chance.", True
+    ),
+    "nearest_is_training_image": MetricWords(
+        "Nearer to training images",
+        "Share of synthetic images whose best match is a training image, of as many training as held-out ones.",
+        True,
+    ),
+    "smallest_traceable_correlation": MetricWords(
+        "Weakest visible trace", "How alike a synthetic image and its start must be for this check to see it."
+    ),
+    "median_z": MetricWords(
+        "Typical match", "Median z-score of the best match of a synthetic image among training images."
+    ),
+    "median_null_z": MetricWords(
+        "Typical match without a leak", "The same among held-out images, which cannot have leaked."
+    ),
+    "auc": MetricWords("AUC", "Probability that a member scores above a non-member; 0.5 is guessing."),
+    "tpr": MetricWords(
+        "True-positive rate", "Share of members recognised when few non-members are accused wrongly.", True
+    ),
+    "p_value": MetricWords("p-value", "How often clean sets would look at least this suspicious by chance."),
+    "rank_p_value": MetricWords("p-value by rank", "The same, from the rank among the clean sets alone."),
+    "parametric_p_value": MetricWords("p-value by fit", "The same, from a curve fitted to the clean sets."),
+    "target_class": MetricWords("Suspected class", "The class that the smallest recovered trigger sends images to."),
+    "mask_norm": MetricWords(
+        "Size of the trigger", "How many pixels the smallest recovered trigger covers; a backdoor makes it small."
+    ),
+    "trigger_success": MetricWords(
+        "Success of the trigger",
+        "Share of held-out images of other classes that the recovered trigger turns over.",
+        True,
+    ),
+    "hidden_images": MetricWords("Hidden images", "Images in the file that reading it does not show."),
+    "hidden_bytes": MetricWords("Hidden bytes", "Bytes in the file beyond what its arrays show."),
+    "hidden_training_images": MetricWords(
+        "Hidden training images", "Hidden images that equal an image of the original exactly."
+    ),
+    "images_not_finite": MetricWords("Broken images", "Images that hold NaN or infinite values, or whose label does."),
+    "labels_out_of_range": MetricWords("Unknown labels", "Labels that are the number of no class."),
+    "classes_missing": MetricWords("Missing classes", "Classes without a single image."),
+    "class_imbalance": MetricWords(
+        "Class imbalance", "How many times more images the largest class has than the smallest that occurs."
+    ),
+    "duplicate_images": MetricWords("Duplicates", "Images that repeat an earlier one value by value."),
+    "near_duplicate_images": MetricWords(
+        "Near duplicates", "Images that differ from an earlier one far less than images of the set usually do."
+    ),
+    "constant_images": MetricWords("Blank images", "Images of a single colour."),
+    "values_outside_range": MetricWords(
+        "Outside the displayable range", "Share of pixel values below black or above white, usual in distilled images."
+    ),
+}
+
+
+def metric_parts(name: str) -> tuple[str, str]:
+    """A metric's base name and its object.
+
+    >>> metric_parts("robust_accuracy[pgd,linf,eps=8/255]")
+    ('robust_accuracy', 'pgd,linf,eps=8/255')
+    >>> metric_parts("tpr@fpr=0.001[lira]")
+    ('tpr@fpr=0.001', 'lira')
+    """
+    base, bracket, rest = name.partition("[")
+    return base, rest.removesuffix("]") if bracket else ""
+
+
+def metric_words(name: str) -> MetricWords:
+    """How to speak of a metric; one that is not in the glossary keeps its own name and has no meaning to show."""
+    base, _ = metric_parts(name)
+    kind, at, condition = base.partition("@")
+    words = METRICS.get(base) or METRICS.get(kind)
+    if words is None:
+        return MetricWords(base.replace("_", " ").capitalize(), "")
+    if at and base not in METRICS:
+        return MetricWords(
+            f"{words.title} at {condition.replace('=', ' ').upper()}", words.meaning, words.percent, words.points
+        )
+    return words
+
+
+def metric_title(name: str) -> str:
+    """The metric and what it was measured on, in words.
+
+    >>> metric_title("accuracy[ConvNet]"), metric_title("traced_share")
+    ('Accuracy, ConvNet', 'Traced images')
+    """
+    return ", ".join(filter(None, [metric_words(name).title, object_words(name)]))
+
+
+def object_words(name: str) -> str:
+    """What a metric was measured on, in words; empty where it has no object.
+
+    >>> object_words("robust_accuracy[pgd,linf,eps=8/255]"), object_words("p_value[traced_share]")
+    ('PGD, linf, epsilon 8/255', 'traced images')
+    """
+    _, measured_on = metric_parts(name)
+    if measured_on in METRICS:
+        return METRICS[measured_on].title.lower()
+    if not _ATTACK.fullmatch(measured_on):
+        return measured_on
+    pieces = measured_on.replace("eps=", "epsilon ").split(",")
+    return ", ".join(AS_WRITTEN.get(piece, piece) for piece in pieces)
+
+
+_ATTACK = re.compile(r"[\w-]+,\w+,eps=[\d./]+")
