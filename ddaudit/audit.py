@@ -22,7 +22,7 @@ from ddaudit.progress import Progress, silent
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.training.device import describe, give_back_memory, resolve
-from ddaudit.training.executor import Processes, Serial
+from ddaudit.training.executor import Executor, executor_named
 from ddaudit.training.store import Store, default_folder
 
 #: Says that nothing is kept between runs.
@@ -75,6 +75,7 @@ def scan(
     wanted = _wanted(checks)
     config = config or AuditConfig()
     device = resolve(config.device)
+    executor = _executor(config)
     tool = Tool(
         version=ddaudit.__version__,
         seed=config.seed,
@@ -96,7 +97,7 @@ def scan(
             raise
         return _refused(tool, Path(path), about, refusal)
     with ExitStack() as stack:
-        executor = stack.enter_context(Processes(config.workers)) if config.workers > 1 else Serial()
+        stack.enter_context(executor)
         store = Store(_folder(config, stack))
         results, not_run = _run(AuditCase(distilled, reference, config, device, store, progress, executor), wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
@@ -135,6 +136,14 @@ def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[
             give_back_memory()
         results.append(result.model_copy(update={"seconds": round(time.perf_counter() - started, 2)}))
     return results, not_run
+
+
+def _executor(config: AuditConfig) -> Executor:
+    if config.ray_address and config.executor != "ray":
+        raise AuditError("A Ray address is for the executor ray: ask for it with --executor ray.")
+    return executor_named(
+        config.executor, workers=config.workers, threads=config.threads, ray_address=config.ray_address
+    )
 
 
 def _folder(config: AuditConfig, stack: ExitStack) -> Path:

@@ -14,7 +14,7 @@ from ddaudit.errors import AuditError
 
 _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox")
 #: Optional packages and what is missing without them.
-_OPTIONAL = {"h5py": "HDF5 files", "pyarrow": "Parquet files", "cryptography": "signatures"}
+_OPTIONAL = {"h5py": "HDF5 files", "pyarrow": "Parquet files", "cryptography": "signatures", "ray": "clusters"}
 
 
 def doctor(

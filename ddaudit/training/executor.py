@@ -1,23 +1,21 @@
-"""Work done ahead in other processes: it lands in the store, where the scan then finds it."""
+"""Work done ahead of its use, elsewhere: it lands in the store, where the scan then finds it."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Any, Protocol
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
-from ddaudit.training.device import give_back_memory
+#: A module-level function of this package with its arguments, the first of them the folder of a store: whatever it
+#: makes, it leaves there, and it depends on nothing but the other arguments.
+Task = tuple[Callable[..., object], tuple[Path, *tuple[Any, ...]]]
 
-#: A module-level function with its arguments; whatever it makes, it leaves in a store on disk.
-Task = tuple[Callable[..., object], tuple[Any, ...]]
+Name = Literal["serial", "process", "ray"]
 
 
-class Executor(Protocol):
+class Executor(AbstractContextManager["Executor"], Protocol):
     """Does tasks ahead of their use. What it does not get done, the scan does itself, with the same result."""
 
     def ahead(self, tasks: Sequence[Task], on_done: Callable[[int, int], None]) -> None:
@@ -25,55 +23,49 @@ class Executor(Protocol):
         ...
 
 
-class Serial:
+class Serial(Executor):
     """Does nothing ahead: every result is made when it is asked for."""
 
     def ahead(self, tasks: Sequence[Task], on_done: Callable[[int, int], None]) -> None:
         """Nothing."""
 
+    def __exit__(self, *error: object) -> None:
+        """Nothing to end."""
 
-class Processes(AbstractContextManager["Processes"]):
-    """``workers`` processes side by side on this machine.
 
-    A training keeps the threads of its recipe whatever the number of workers, so results do not depend on it. A worker that dies, or
-    a task that fails, leaves its result to the scan.
+def executor_named(name: Name, *, workers: int, threads: int, ray_address: str | None = None) -> Executor:
+    """The executor of that name, for ``workers`` tasks of ``threads`` CPU threads at a time.
+
+    Raises
+    ------
+    AuditError
+        Where "ray" is asked for and Ray is not installed.
     """
+    if name == "ray":
+        from ddaudit.training.ray_executor import Ray
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        return Ray(ray_address, workers=workers, threads=threads)
+    if name == "process" and workers > 1:  # a single other process could only be later than this one
+        from ddaudit.training.process_executor import Processes
 
-    def ahead(self, tasks: Sequence[Task], on_done: Callable[[int, int], None]) -> None:
-        """Do the tasks, as many at a time as there are workers."""
-        if len(tasks) < 2:
-            return  # another process could only be later than this one
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_quietly)
-        try:
-            futures = [self._pool.submit(_do, function, arguments) for function, arguments in tasks]
-            for done, future in enumerate(as_completed(futures), start=1):
-                if isinstance(future.exception(), BrokenProcessPool):
-                    raise BrokenProcessPool
-                on_done(done, len(tasks))
-        except BrokenProcessPool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        return Processes(workers)
+    return Serial()
 
 
-def _do(function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+@contextmanager
+def overhearing() -> Iterator[list[str]]:
+    """The package's warnings, gathered in a worker where nobody would read them, to be repeated where somebody does."""
+
+    class Gathering(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            gathered.append(record.getMessage())
+
+    gathered: list[str] = []
+    handler, package = Gathering(logging.WARNING), logging.getLogger("ddaudit")
+    package.addHandler(handler)
+    propagated, package.propagate = package.propagate, False
     try:
-        function(*arguments)
+        yield gathered
     finally:
-        give_back_memory()
-
-
-def _quietly() -> None:
-    """Ctrl-C reaches the whole group of processes; only the first of them speaks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        package.removeHandler(handler)
+        package.propagate = propagated

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from ddaudit.errors import AuditError
+
+logger = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
@@ -44,6 +49,11 @@ def code_version(kind: str) -> str:
     return digest.hexdigest()
 
 
+def code_versions() -> dict[str, str]:
+    """``code_version`` of every kind: two machines on which it differs cannot use each other's results."""
+    return {kind: code_version(kind) for kind in _SOURCES}
+
+
 def array_fingerprint(*arrays: np.ndarray) -> str:
     """sha256 over dtype, shape and content."""
     digest = hashlib.sha256()
@@ -62,7 +72,7 @@ class Store:
     """Content-addressed arrays on disk.
 
     An entry is written under a temporary name and renamed, and carries a checksum of its arrays; one that is damaged,
-    truncated or not ours is computed again and counted in ``recomputed``.
+    truncated or not ours is computed again, with a warning, and counted in ``recomputed``.
 
     Parameters
     ----------
@@ -92,16 +102,41 @@ class Store:
             self._memory[key] = found
         return self._memory[key]
 
+    def names(self) -> frozenset[str]:
+        """The entries in the folder, as ``kind/key.safetensors``."""
+        files = self.folder.glob("*/*.safetensors") if self.folder else ()
+        return frozenset(file.relative_to(file.parents[1]).as_posix() for file in files)
+
+    def content(self, name: str) -> bytes | None:
+        """An entry as it lies in the folder, for a machine that cannot see it; None where it is gone."""
+        assert self.folder is not None
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def accept(self, name: str, content: bytes) -> None:
+        """Take an entry that another machine made; its checksum is looked at when it is used, as every entry's is."""
+        if not re.fullmatch(r"[a-z]+/[0-9a-f]{64}\.safetensors", name):
+            raise ValueError(f"{name!r} is no entry of a store")
+        assert self.folder is not None
+        self._put(self.folder / name, content)
+
     def _path(self, kind: str, key: str) -> Path | None:
         return self.folder / kind / f"{key}.safetensors" if self.folder else None
 
     def _read(self, kind: str, key: str) -> Arrays | None:
         path = self._path(kind, key)
-        if path is None or not path.is_file():
+        if path is None:
+            return None
+        if not path.is_file() and (content := _elsewhere(f"{kind}/{path.name}")):
+            self._put(path, content)
+        if not path.is_file():
             return None
         arrays = read_entry(path)
         if arrays is None:
             self.recomputed.append(f"{kind}/{key[:12]}")
+            logger.warning("The store's entry %s/%s is damaged or not ours: it is computed again.", kind, key[:12])
         return arrays
 
     def _write(self, kind: str, key: str, arrays: Arrays) -> None:
@@ -110,14 +145,35 @@ class Store:
             return
         # Not ascontiguousarray, which would give batch norm's counters an axis.
         contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        self._put(path, save(contiguous, metadata={"checksum": _checksum(key, contiguous)}))
+
+    def _put(self, path: Path, content: bytes) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, save(contiguous, metadata={"checksum": _checksum(key, contiguous)}))
+            _replace(path, content)
         except OSError as error:
             raise AuditError(
                 f"The store {self.folder} cannot be written ({error.strerror or error}): make room there, name another "
                 "folder with DDAUDIT_CACHE_DIR, or keep nothing between runs with --no-store."
             ) from error
+
+
+def _nowhere(name: str) -> bytes | None:
+    return None
+
+
+_elsewhere: Callable[[str], bytes | None] = _nowhere
+
+
+@contextmanager
+def reading_through(fetch: Callable[[str], bytes | None]) -> Iterator[None]:
+    """The stores of this process ask ``fetch`` for an entry, by its name, that their folder lacks."""
+    global _elsewhere
+    _elsewhere = fetch
+    try:
+        yield
+    finally:
+        _elsewhere = _nowhere
 
 
 def read_entry(path: Path) -> Arrays | None:

@@ -1,14 +1,21 @@
 """Work done ahead changes when results are made, never what they are."""
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.training.executor import Processes, Serial
+from ddaudit.training import process_executor
+from ddaudit.training.executor import Serial, executor_named
+from ddaudit.training.process_executor import Processes
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import train, train_into
@@ -31,6 +38,28 @@ def tasks(folder, data, seeds):
     return [(train_into, (folder, data, RECIPE, seed, "cpu")) for seed in seeds]
 
 
+def die_once(folder: Path, data: LabelledImages, seed: int) -> None:
+    """Train, and be killed while that was never done before."""
+    died = folder / "died"
+    if not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    train_into(folder, data, RECIPE, seed, "cpu")
+
+
+def die(folder: Path) -> None:
+    with open(folder / "deaths", "a") as file:
+        file.write("died\n")
+    os._exit(1)
+
+
+def made_by_the_scan(folder, data, seeds):
+    store = Store(folder)
+    for seed in seeds:
+        train(data, RECIPE, seed, CPU, store)
+    return store.made
+
+
 @pytest.mark.slow
 def test_models_trained_in_other_processes_are_found_and_equal_those_trained_here(data, tmp_path):
     told = []
@@ -47,24 +76,79 @@ def test_models_trained_in_other_processes_are_found_and_equal_those_trained_her
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_costs_nothing_but_its_own_results(data, tmp_path):
+def test_what_a_killed_worker_was_doing_is_done_again(data, tmp_path, caplog):
     with Processes(2) as executor:
-        executor.ahead([(os._exit, (1,)), *tasks(tmp_path, data, [1])], nothing)
-        executor.ahead(tasks(tmp_path, data, [2, 3]), nothing)
-    store = Store(tmp_path)
-    for seed in (1, 2, 3):
-        train(data, RECIPE, seed, CPU, store)
-    # The task beside the dying one may be lost; those handed to the next pool are not.
-    assert len(store.made) <= 1
+        executor.ahead([(die_once, (tmp_path, data, 1)), *tasks(tmp_path, data, [2, 3])], nothing)
+    assert (tmp_path / "died").exists()
+    assert made_by_the_scan(tmp_path, data, [1, 2, 3]) == []
+    assert [r.message for r in caplog.records] == [process_executor._obituary(1)]
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_its_worker_twice_is_left_to_the_scan_and_costs_the_others_nothing(data, tmp_path, caplog):
+    told = []
+    with Processes(2) as executor:
+        executor.ahead([(die, (tmp_path,)), *tasks(tmp_path, data, [1, 2])], lambda *done: told.append(done))
+        executor.ahead(tasks(tmp_path, data, [3, 4]), nothing)
+    assert (tmp_path / "deaths").read_text().count("died") == process_executor.MOST_DEATHS
+    assert told[-1] == (3, 3)
+    assert made_by_the_scan(tmp_path, data, [1, 2, 3, 4]) == []
+    assert "left to the scan" in caplog.records[-1].message
+
+
+@pytest.mark.slow
+def test_where_no_worker_lives_everything_is_left_to_the_scan(tmp_path):
+    with Processes(1) as executor:
+        executor.ahead([(die, (tmp_path,))] * 20, nothing)
+    assert (tmp_path / "deaths").read_text().count("died") == process_executor.MOST_DEATHS_IN_A_ROW
 
 
 @pytest.mark.slow
 def test_a_task_that_fails_is_left_to_the_scan(data, tmp_path):
     with Processes(2) as executor:
         executor.ahead([(int, ("no number",)), *tasks(tmp_path, data, [1])], nothing)
-    store = Store(tmp_path)
-    train(data, RECIPE, 1, CPU, store)
-    assert store.made == []
+    assert made_by_the_scan(tmp_path, data, [1]) == []
+
+
+@pytest.mark.slow
+def test_a_damaged_entry_that_a_worker_found_is_reported_here(data, tmp_path, caplog):
+    made_by_the_scan(tmp_path, data, [1, 2])
+    entry = next(tmp_path.glob("models/*"))
+    entry.write_bytes(entry.read_bytes()[:-1])
+    with Processes(2) as executor:
+        executor.ahead(tasks(tmp_path, data, [1, 2]), nothing)
+    assert [entry.name[:12] in record.message for record in caplog.records] == [True]
+    assert made_by_the_scan(tmp_path, data, [1, 2]) == []
+
+
+SCAN = """
+import sys, time
+from ddaudit.training.process_executor import Processes
+if __name__ == "__main__":
+    with Processes(2) as executor:
+        executor.ahead([(time.sleep, (seconds,)) for seconds in (0, 0, 600, 600)], lambda done, of: print(done, flush=True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_workers_do_not_outlive_the_scan(tmp_path, ending):
+    script = tmp_path / "scan.py"
+    script.write_text(SCAN)
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # Whoever runs the tests in the background ignores the signal, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as scan:
+        assert [scan.stdout.readline(), scan.stdout.readline()] == [b"1\n", b"2\n"]
+        workers = psutil.Process(scan.pid).children(recursive=True)
+        assert len(workers) >= 2
+        scan.send_signal(ending)
+        scan.wait(timeout=20)
+        _, alive = psutil.wait_procs(workers, timeout=20)
+        assert alive == []
 
 
 def test_a_single_task_starts_no_process(data, tmp_path):
@@ -74,5 +158,12 @@ def test_a_single_task_starts_no_process(data, tmp_path):
 
 
 def test_serial_does_nothing_ahead(data, tmp_path):
-    Serial().ahead(tasks(tmp_path, data, [1, 2]), nothing)
+    with Serial() as executor:
+        executor.ahead(tasks(tmp_path, data, [1, 2]), nothing)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_worker_needs_no_other_process():
+    assert isinstance(executor_named("process", workers=1, threads=1), Serial)
+    assert isinstance(executor_named("serial", workers=2, threads=1), Serial)
+    assert isinstance(executor_named("process", workers=2, threads=1), Processes)
