@@ -11,9 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ddaudit.cli import INTERRUPTED
 from ddaudit.cli.console import err, loudness
-
-INTERRUPTED = 130
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="A line for everything that is done.")]

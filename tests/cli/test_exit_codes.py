@@ -1,5 +1,6 @@
 """One test for every exit code of a scan: what a build server sees."""
 
+import builtins
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from ddaudit import audit
+from ddaudit.cli import main
 from ddaudit.reporting import read_scorecard
 from ddaudit.results import Scorecard
 
@@ -163,3 +165,17 @@ def test_ctrl_c_ends_with_130_and_names_the_command_that_goes_on(tmp_path):
     assert "Traceback" not in said
     assert f"this goes on from there: ddaudit scan {EXAMPLE} --original digits --device cpu" in said
     assert not (tmp_path / "ddaudit-report").exists()
+
+
+def test_ctrl_c_while_the_commands_are_loaded_ends_with_130_too(monkeypatch, capsys):
+    def interrupted(name, *_):
+        if name == "ddaudit.cli.app":
+            raise KeyboardInterrupt
+        return real(name, *_)
+
+    real = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
