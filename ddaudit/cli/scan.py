@@ -32,6 +32,12 @@ class FailOn(StrEnum):
     warn = "warn"
 
 
+class ExecutorName(StrEnum):
+    process = "process"
+    serial = "serial"
+    ray = "ray"
+
+
 def scan(
     path: Annotated[Path, typer.Argument(help="The distilled set: a file, or a folder of files that belong together.")],
     original: Annotated[
@@ -77,8 +83,14 @@ def scan(
         Path | None, typer.Option(help="An Ed25519 private key (PEM): writes a signed statement as well.")
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Processes that train side by side; changes no result.", min=1)
+        int, typer.Option(help="Trainings side by side; changes no result.", min=1)
     ] = os.cpu_count() or 1,
+    executor: Annotated[
+        ExecutorName, typer.Option(help="Where they run: processes, this process alone, or a Ray cluster.")
+    ] = ExecutorName.process,
+    ray_address: Annotated[
+        str | None, typer.Option(help="The Ray cluster to join. Default: one of this machine alone.")
+    ] = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep no trained models between runs.")] = False,
 ) -> None:
     """Audit a distilled dataset and write a scorecard.
@@ -108,7 +120,14 @@ def scan(
         "allow_inconclusive": allow_inconclusive or None,
     }
     settings = read_settings(config or find_file(Path()), os.environ, flags, [c.id for c in all_checks()])
-    chosen = profile_of(settings.profile, seed=settings.seed, device=settings.device, workers=workers)
+    chosen = profile_of(
+        settings.profile,
+        seed=settings.seed,
+        device=settings.device,
+        workers=workers,
+        executor=executor.value,
+        ray_address=ray_address,
+    )
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
     with progress() as told:
