@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 #: A module-level function of this package with its arguments, the first of them the folder of a store: whatever it
 #: makes, it leaves there, and it depends on nothing but the other arguments.
-Task = tuple[Callable[..., object], tuple[Path, *tuple[Any, ...]]]
+Task = tuple[Callable[..., object], tuple[Any, ...]]
 
 Name = Literal["serial", "process", "ray"]
 
