@@ -10,6 +10,7 @@ from typing import Any
 
 from ddaudit.case import AuditCase
 from ddaudit.results import CheckResult, Pillar, Verdict
+from ddaudit.training.cost import Work
 
 #: The modules that hold the checks, in the order in which they run and are reported.
 _MODULES = (
@@ -37,6 +38,8 @@ class Check:
         Who could exploit the defect, and with what access.
     needs_original : bool
         The check does not run without an original, or where S does not fit it.
+    cost : callable, optional
+        The work that ``run`` will want, as far as it weighs: trainings and what is done to models; for a dry run.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Check:
     threat_model: str
     needs_original: bool
     run: Callable[[AuditCase], CheckResult]
+    cost: Callable[[AuditCase], Sequence[Work]] | None = None
 
     @property
     def question(self) -> str:
@@ -65,14 +69,25 @@ class Check:
 
 
 def check(
-    *, id: str, title: str, pillar: Pillar, threat_model: str, needs_original: bool = True
+    *,
+    id: str,
+    title: str,
+    pillar: Pillar,
+    threat_model: str,
+    needs_original: bool = True,
+    cost: Callable[[AuditCase], Sequence[Work]] | None = None,
 ) -> Callable[[Callable[[AuditCase], CheckResult]], Check]:
     """Declare a function of an ``AuditCase`` as a check."""
 
     def declare(run: Callable[[AuditCase], CheckResult]) -> Check:
-        return Check(id, title, pillar, threat_model, needs_original, run)
+        return Check(id, title, pillar, threat_model, needs_original, run, cost)
 
     return declare
+
+
+def trains_nothing(case: AuditCase) -> Sequence[Work]:
+    """The ``cost`` of a check that looks at arrays alone."""
+    return ()
 
 
 def all_checks() -> Sequence[Check]:

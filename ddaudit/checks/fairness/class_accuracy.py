@@ -9,10 +9,13 @@ from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Series, Table
+from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 
 #: A class that falls this far below the control, beyond its family-wise interval, is a failure.
 MARGIN = 0.10
+#: Fewer held-out images of a class than this say nothing about it.
+LEAST_EXAMPLES = 10
 #: The drop of one class for which the power is stated.
 PLANTED_DROP = 0.25
 
@@ -22,6 +25,7 @@ PLANTED_DROP = 0.25
     title="Accuracy of every class",
     pillar="fairness",
     threat_model="Nobody attacks: whoever belongs to a neglected class is served badly.",
+    cost=AuditCase.comparison,
 )
 def class_accuracy(case: AuditCase) -> CheckResult:
     """Which classes does the set serve worse than a random real subset of its size does?
@@ -35,6 +39,7 @@ def class_accuracy(case: AuditCase) -> CheckResult:
     """
     correct, control = case.correct(case.audited_models), case.correct(case.control_models)
     labels, names = case.test_labels, case.reference.classes
+    _require_examples(labels, names)
     differences = _differences(correct, control, labels, case.audited.classes)
     failed = [c for c, d in enumerate(differences) if _below(d, -MARGIN)]
     lower = [c for c, d in enumerate(differences) if _below(d, 0)]
@@ -76,6 +81,14 @@ def class_accuracy(case: AuditCase) -> CheckResult:
         references=["Chen et al. 2023, arXiv:2305.03355"],
         trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
     )
+
+
+def _require_examples(labels: np.ndarray, names: tuple[str, ...]) -> None:
+    counts = np.bincount(labels, minlength=len(names))
+    if counts.min() < LEAST_EXAMPLES:
+        raise TooFewExamplesError(
+            f'"{names[counts.argmin()]}" has {counts.min()} held-out images, and {LEAST_EXAMPLES} are needed a class'
+        )
 
 
 def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> list[Interval]:

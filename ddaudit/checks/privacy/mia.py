@@ -10,11 +10,14 @@ from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Role, Series
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
 from ddaudit.statistics.membership import calibrated, phi
 from ddaudit.statistics.roc import auc_interval, power_of_auc, roc_curve, tpr_at_fpr
+from ddaudit.training.cost import Work
+from ddaudit.training.recipe import Recipe
 from ddaudit.training.trainer import TrainedModel
 
 #: An AUC whose whole interval lies above this is a material leak.
@@ -39,11 +42,19 @@ class _Examples:
     half: np.ndarray
 
 
+def _cost(case: AuditCase) -> list[Work]:
+    ours, references = case.comparison(), case.trainings("models of held-out subsets", _wanted_references(case))
+    models = case.config.seeds + 2 * case.config.mia_references
+    members = min(case.config.mia_examples, len(case.reference.train))
+    return [*ours, *references, case.scoring("membership inference", models, case.recipe, members)]
+
+
 @check(
     id="DD-PRV-MIA",
     title="Membership inference on models trained on the set",
     pillar="privacy",
     threat_model="Anyone who trains models on the file and holds candidate examples with their labels.",
+    cost=_cost,
 )
 def mia(case: AuditCase) -> CheckResult:
     """Do models trained on the set treat the original's training images differently from held-out ones?
@@ -140,6 +151,11 @@ def _halves(case: AuditCase) -> np.ndarray:
 
 def _references(case: AuditCase) -> tuple[list[TrainedModel], list[TrainedModel]]:
     """For each half of the held-out split, models of random subsets of it that have S's size and layout."""
+    models, count = case.train_all(_wanted_references(case)), case.config.mia_references
+    return models[:count], models[count:]
+
+
+def _wanted_references(case: AuditCase) -> list[tuple[LabelledImages, Recipe, int]]:
     test, count = case.reference.test, case.config.mia_references
     wanted = []
     for half in (0, 1):
@@ -148,8 +164,7 @@ def _references(case: AuditCase) -> tuple[list[TrainedModel], list[TrainedModel]
             name = f"held-out subset {i + 1} of half {half + 1}"
             subset = controls.random_real(pool, case.audited, case.config.seed, i, f"held-out-half-{half}", name)
             wanted.append((subset, case.recipe, i))
-    models = case.train_all(wanted)
-    return models[:count], models[count:]
+    return wanted
 
 
 def _phi(

@@ -9,7 +9,7 @@ from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.privacy.matched_filter import NEAR_DUPLICATE, Matches, Whitener, best_matches
-from ddaudit.checks.registry import check
+from ddaudit.checks.registry import check, trains_nothing
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.originals import Split
 from ddaudit.results import (
@@ -47,6 +47,7 @@ PAIRS_SHOWN = 12
     title="Synthetic images traced to training images",
     pillar="privacy",
     threat_model="Anyone who holds the file and a guess of the original data; no model is needed.",
+    cost=trains_nothing,
 )
 def trace(case: AuditCase) -> CheckResult:
     """Which training image did each synthetic image start from?

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ddaudit.case import AuditCase
@@ -12,6 +14,7 @@ from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
+from ddaudit.training.cost import GRADIENT, Work
 
 #: Robust accuracy this far below the control's, beyond the interval, is a failure.
 MARGIN = 0.10
@@ -20,6 +23,19 @@ PLANTED_DROP = 0.15
 
 
 _Curves = dict[str, np.ndarray]
+#: Share of the attacked images that still stand, and so are attacked again, averaged over the radii: measured on digits.
+STANDING = 0.5
+
+
+def _cost(case: AuditCase) -> list[Work]:
+    pixels, labels = _examples(case)
+    count = min(case.config.attack_models, case.config.seeds) + len(case.real_subsets[: case.config.attack_models])
+    pieces = case.comparison()
+    for attack, steps in zip(_methods(case), (1, case.config.attack_steps), strict=True):
+        held = count * case.held(partial(_outcomes, case, (attack,), pixels, labels))
+        images = STANDING * len(EPSILONS[1:]) * len(pixels) * steps
+        pieces.append(Work(f"{attack.name.upper()} attacks", count, case.recipe, images, GRADIENT, held))
+    return pieces
 
 
 @check(
@@ -27,6 +43,7 @@ _Curves = dict[str, np.ndarray]
     title="Adversarial attacks on models trained on the set",
     pillar="robustness",
     threat_model="Someone who can see a deployed model's gradients and change each pixel of its input by up to epsilon.",
+    cost=_cost,
 )
 def attacks(case: AuditCase) -> CheckResult:
     """Are models trained on the set more easily fooled than models trained on a random real subset?
@@ -38,11 +55,8 @@ def attacks(case: AuditCase) -> CheckResult:
     ----------
     Goodfellow, Shlens & Szegedy, ICLR 2015; Madry et al., ICLR 2018; Zhou et al., BEARD, 2024.
     """
-    rng = np.random.default_rng(case.seed("attacks/examples"))
-    test = case.reference.test
-    rows = np.sort(rng.choice(len(test), min(case.config.attack_examples, len(test)), replace=False))
-    pixels, labels = test.pixels(rows), test.labels[rows]
-    methods: tuple[Attack, ...] = (FGSM(), PGD(case.config.attack_steps))
+    pixels, labels = _examples(case)
+    methods = _methods(case)
     ours, theirs = _outcomes(case, methods, pixels, labels)
 
     clean = theirs["pgd"][:, 0].mean()
@@ -77,7 +91,7 @@ def attacks(case: AuditCase) -> CheckResult:
                 name="attack_settings",
                 caption="Every hyper-parameter; all attacks act on pixels in [0, 1], the pixel space is inside the model.",
                 columns=["attack", "settings", "images", "models of the set", "models of controls"],
-                rows=[[a.name, a.settings(), len(rows), len(ours[a.name]), len(theirs[a.name])] for a in methods],
+                rows=[[a.name, a.settings(), len(pixels), len(ours[a.name]), len(theirs[a.name])] for a in methods],
             ),
         ],
         assumptions=[
@@ -95,6 +109,18 @@ def attacks(case: AuditCase) -> CheckResult:
         ],
         trained=["audited file", *(one.name for one in case.real_subsets[: case.config.attack_models])],
     )
+
+
+def _examples(case: AuditCase) -> tuple[np.ndarray, np.ndarray]:
+    """The attacked images and their labels."""
+    rng = np.random.default_rng(case.seed("attacks/examples"))
+    test = case.reference.test
+    rows = np.sort(rng.choice(len(test), min(case.config.attack_examples, len(test)), replace=False))
+    return test.pixels(rows), test.labels[rows]
+
+
+def _methods(case: AuditCase) -> tuple[Attack, ...]:
+    return FGSM(), PGD(case.config.attack_steps)
 
 
 def _outcomes(case: AuditCase, methods: tuple[Attack, ...], pixels: np.ndarray, labels: np.ndarray) -> list[_Curves]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.registry import check
+from ddaudit.checks.registry import check, trains_nothing
 from ddaudit.checks.verdicts import judge
 from ddaudit.inspection.carried import carried_by
 from ddaudit.inspection.contact_sheet import hidden_sheet
@@ -16,6 +16,7 @@ from ddaudit.results import CheckResult, Evidence, Metric, Table
     pillar="safety",
     threat_model="A publisher whose file runs code when opened, or carries more than it shows.",
     needs_original=False,
+    cost=trains_nothing,
 )
 def file(case: AuditCase) -> CheckResult:
     """Is the file what it seems, and does it carry anything that reading it does not show?

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.registry import check
+from ddaudit.checks.registry import check, trains_nothing
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.schema import Finding
 from ddaudit.inspection.contact_sheet import tiled
@@ -32,6 +32,7 @@ _SHOWN = 16
     pillar="safety",
     threat_model="A careless or hostile publisher whose arrays spoil training, or every number measured on them.",
     needs_original=False,
+    cost=trains_nothing,
 )
 def schema(case: AuditCase) -> CheckResult:
     """Are the arrays whole: finite values, known labels, no class missing, no image twice or blank?

@@ -18,6 +18,7 @@ from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_
     title="Accuracy of models trained on the set",
     pillar="utility",
     threat_model="A publisher who overstates what the set is worth.",
+    cost=AuditCase.comparison,
 )
 def accuracy(case: AuditCase) -> CheckResult:
     """Do models trained on the set reach what its file claims, and more than a random real subset gives?

@@ -9,11 +9,21 @@ from ddaudit.checks.claims import verify
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
+from ddaudit.training.recipe import Recipe
 
 #: The drop below the control, in accuracy, whose detection is the check's power.
 PLANTED_DROP = 0.10
+
+
+def _wanted(case: AuditCase) -> list[tuple[LabelledImages, Recipe, int]]:
+    """Architecture by architecture: models of S, then models of the subsets."""
+    count = case.config.cross_seeds
+    sets = [(case.audited, i) for i in range(count)] + [(one, i) for i, one in enumerate(case.real_subsets[:count])]
+    recipes = [case.cross_recipe.on(name) for name in case.config.cross_architectures]
+    return [(data, recipe, i) for recipe in recipes for data, i in sets]
 
 
 @check(
@@ -21,6 +31,7 @@ PLANTED_DROP = 0.10
     title="Accuracy of other architectures trained on the set",
     pillar="utility",
     threat_model="A publisher who shows the one architecture for which the set was made.",
+    cost=lambda case: case.trainings("other architectures", _wanted(case)),
 )
 def cross_architecture(case: AuditCase) -> CheckResult:
     """Does the set serve other architectures, or do they do better on as many random real images?
@@ -36,10 +47,8 @@ def cross_architecture(case: AuditCase) -> CheckResult:
     """
     recipe, count = case.cross_recipe, case.config.cross_seeds
     names = list(case.config.cross_architectures)
-    subsets = case.real_subsets[:count]
-    sets = [(case.audited, i) for i in range(count)] + [(one, i) for i, one in enumerate(subsets)]
-    trained = case.train_all([(data, recipe.on(name), i) for name in names for data, i in sets])
-    outcomes = case.correct(trained).reshape(len(names), len(sets), -1)
+    trained = case.train_all(_wanted(case))
+    outcomes = case.correct(trained).reshape(len(names), len(trained) // len(names), -1)
     ours, theirs = outcomes[:, :count], outcomes[:, count:]
 
     confidence = 1 - 0.05 / len(names)
