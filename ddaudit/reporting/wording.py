@@ -35,8 +35,12 @@ VERDICT_SIGNS: dict[Verdict, str] = {"pass": "✓", "warn": "!", "fail": "✗", 
 #: Below it, finding nothing is inconclusive (DESIGN.md 1).
 ENOUGH_POWER = 0.8
 
-#: Advice of a check that could not tell and gives none of its own.
-UNSETTLED = "Not settled by this audit: do not count it as a pass."
+#: Advice of a check that gives none of its own.
+ADVICE: dict[Verdict, str] = {
+    "fail": "Do not use or publish the set before this finding is understood.",
+    "warn": "Weigh this finding before you use or publish the set.",
+    "inconclusive": "Not settled by this audit: do not count it as a pass.",
+}
 
 NOT_MEASURED = "–"
 
@@ -191,9 +195,10 @@ def next_steps(scorecard: Scorecard) -> list[Step]:
     """What the checks that did not pass advise, the most alarming first, nothing twice."""
     steps: dict[str, Step] = {}
     for check in by_severity(scorecard.checks):
-        advice = check.advice or (UNSETTLED if check.verdict == "inconclusive" else "")
-        if check.verdict in ("fail", "warn", "inconclusive") and advice:
-            steps.setdefault(f"{advice} {check.id}" if advice == UNSETTLED else advice, Step(advice, check))
+        if check.verdict in ADVICE:
+            # The same advice of two checks is one step, unless it only points to the finding.
+            step = Step(check.advice or ADVICE[check.verdict], check)
+            steps.setdefault(check.advice or check.id, step)
     return list(steps.values())
 
 

@@ -70,11 +70,13 @@ def test_advice_comes_from_what_did_not_pass_worst_first_and_once(scorecard):
     assert [step.check.verdict for step in steps] == ["fail", "warn", "inconclusive"]
 
 
-def test_what_is_not_settled_asks_for_care_even_without_advice(scorecard):
+def test_every_finding_asks_for_something_even_without_advice_of_its_own(scorecard):
     silent = [c.model_copy(update={"advice": ""}) for c in scorecard.checks]
-    (step,) = wording.next_steps(scorecard.model_copy(update={"checks": silent}))
-    assert step.check.id == "DD-PRV-MIA"
-    assert "do not count it as a pass" in step.advice
+    steps = wording.next_steps(scorecard.model_copy(update={"checks": silent}))
+    assert [(step.check.verdict, step.advice) for step in steps] == list(wording.ADVICE.items())
+    # Two findings of one kind stay two steps.
+    twice = [*silent, *(c.model_copy(update={"id": f"{c.id}-2"}) for c in silent)]
+    assert len(wording.next_steps(scorecard.model_copy(update={"checks": twice}))) == 6
 
 
 def test_terms_are_found_whatever_their_case_or_number_and_only_as_whole_words():
