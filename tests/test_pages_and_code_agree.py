@@ -19,7 +19,7 @@ from ddaudit.cli.app import app
 from ddaudit.data import schema
 from ddaudit.policy import CLEAR, FINDINGS, INCONCLUSIVE, POLICIES
 from ddaudit.reporting.wording import ENOUGH_POWER
-from ddaudit.results import PILLARS, Power
+from ddaudit.results import PILLARS, SEVERITY, Power
 from ddaudit.settings import Settings, read_settings
 from ddaudit.signing import FILE_NAME
 
@@ -121,3 +121,31 @@ def test_the_commands_and_options_that_the_pages_name_exist():
         assert name in commands
         known = {option for parameter in commands[name].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known
+
+
+def test_the_readme_lists_every_check():
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| (\w+) \| `(DD-[A-Z-]+)` \|", readme, re.MULTILINE) == [
+        (c.pillar, c.id) for c in all_checks()
+    ]
+
+
+def test_links_lead_somewhere_and_every_picture_is_small_and_shown():
+    shown = set()
+    for file in (DOCS.parent / "README.md", *DOCS.rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)", file.read_text(encoding="utf-8")):
+            if not target.startswith("https://"):
+                assert (file.parent / target).exists(), f"{file.name}: {target}"
+                shown.add((file.parent / target).resolve())
+    pictures = set((DOCS / "images").resolve().iterdir())
+    assert pictures <= shown
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 300_000
+
+
+def test_the_page_on_reading_a_report_explains_every_verdict_and_shows_every_kind_of_example():
+    text = (DOCS / "reading-a-report.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| ([a-z ]+) \| [A-Z]", text, re.MULTILINE)) == {v.replace("-", " ") for v in SEVERITY}
+    for example in ("clean", "leak", "backdoor"):
+        assert f"images/report-{example}.png" in text
