@@ -72,7 +72,7 @@ def scan(
     AuditError
         Where the file is no distilled set, does not fit the original, or the original is not to be had.
     """
-    wanted = _wanted(checks)
+    wanted = wanted_checks(checks)
     config = config or AuditConfig()
     device = resolve(config.device)
     executor = _executor(config)
@@ -103,7 +103,8 @@ def scan(
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
 
 
-def _wanted(ids: Sequence[str] | None) -> list[Check]:
+def wanted_checks(ids: Sequence[str] | None) -> list[Check]:
+    """The checks of these ids, all where none is named; an AuditError names those that there are."""
     known = {check.id: check for check in all_checks()}
     unknown = [i for i in ids or () if i not in known]
     if unknown:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
+from ddaudit.training.cost import FORWARD, Work
 from ddaudit.training.executor import Executor, Serial, Task
 from ddaudit.training.recipe import Recipe
-from ddaudit.training.store import Store
+from ddaudit.training.store import NotHeldError, Store
 from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into
 
 
@@ -120,6 +122,32 @@ class AuditCase:
         if self.store.folder is not None and self.device.type == "cpu":
             self.executor.ahead(tasks, lambda done, of: self.progress(what, done, of))
 
+    def held(self, *asked: Callable[[], object]) -> int:
+        """How many of these a ``ReadOnlyStore`` can answer."""
+        answered = 0
+        for ask in asked:
+            with suppress(NotHeldError):
+                ask()
+                answered += 1
+        return answered
+
+    def trainings(self, what: str, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> list[Work]:
+        """What ``train_all(wanted)`` costs, and taking the held-out images through the models; a piece for each recipe."""
+        pieces = []
+        for recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.values():
+            mine = [one for one in wanted if one[1] == recipe]
+            held = self.held(*(partial(self.model, *one) for one in mine))
+            images = recipe.epochs * len(mine[0][0])
+            pieces += [
+                Work(what, len(mine), recipe, images, held=held),
+                self.scoring(what, len(mine), recipe, len(self.test_rows)),
+            ]
+        return pieces
+
+    def scoring(self, what: str, count: int, recipe: Recipe, images: int) -> Work:
+        """What taking ``images`` through each of ``count`` models costs."""
+        return Work(f"{what}: {images} images scored", count, recipe, images, FORWARD, side_by_side=False)
+
     @cached_property
     def test_rows(self) -> np.ndarray:
         """The held-out images on which models are compared: all, or a random sample that the profile can afford."""
@@ -158,6 +186,15 @@ class AuditCase:
     def _compared_models(self) -> list[TrainedModel]:
         ours = [(self.audited, self.recipe, i) for i in range(self.config.seeds)]
         return self.train_all(ours + [(one, self.recipe, i) for i, one in enumerate(self.real_subsets)])
+
+    def comparison(self) -> list[Work]:
+        """What ``audited_models`` and ``control_models`` cost."""
+        ours = [(self.audited, self.recipe, i) for i in range(self.config.seeds)]
+        theirs = [(one, self.recipe, i) for i, one in enumerate(self.real_subsets)]
+        return [
+            *self.trainings("models of the audited file", ours),
+            *self.trainings("models of random real subsets", theirs),
+        ]
 
     @property
     def audited_models(self) -> list[TrainedModel]:

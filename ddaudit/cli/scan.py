@@ -82,9 +82,8 @@ def scan(
     sign_key: Annotated[
         Path | None, typer.Option(help="An Ed25519 private key (PEM): writes a signed statement as well.")
     ] = None,
-    workers: Annotated[
-        int, typer.Option(help="Trainings side by side; changes no result.", min=1)
-    ] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(help="Trainings side by side; changes no result.", min=1)] = os.cpu_count()
+    or 1,
     executor: Annotated[
         ExecutorName, typer.Option(help="Where they run: processes, this process alone, or a Ray cluster.")
     ] = ExecutorName.process,
@@ -92,6 +91,9 @@ def scan(
         str | None, typer.Option(help="The Ray cluster to join. Default: one of this machine alone.")
     ] = None,
     no_store: Annotated[bool, typer.Option("--no-store", help="Keep no trained models between runs.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Train nothing: say what would be trained, and how long it should take.")
+    ] = False,
 ) -> None:
     """Audit a distilled dataset and write a scorecard.
 
@@ -102,12 +104,13 @@ def scan(
     from ddaudit.audit import NO_STORE
     from ddaudit.audit import scan as run_scan
     from ddaudit.checks import all_checks
+    from ddaudit.cli.dry_run import print_plan
     from ddaudit.config import profile as profile_of
+    from ddaudit.planning import plan
 
     formats = format or DEFAULT_FORMATS
     for name in formats:
         format_named(name)
-    require_writable(output)
     key = load_private_key(sign_key) if sign_key else None
     flags = {
         "original": original,
@@ -130,6 +133,22 @@ def scan(
     )
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
+    if dry_run:
+        with progress() as told:
+            planned = plan(
+                path,
+                settings.original,
+                config=chosen,
+                data_root=settings.data_root,
+                download=download,
+                run=run,
+                pixel_space=pixel_space,
+                checks=check,
+                progress=told,
+            )
+        print_plan(planned, out)
+        return
+    require_writable(output)
     with progress() as told:
         card = run_scan(
             path,

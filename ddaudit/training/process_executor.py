@@ -48,8 +48,9 @@ class Processes(Executor):
         in_a_row = 0
         while waiting or running:
             while waiting and self._idle:
-                pool, number = self._idle.pop() or self._pool(), waiting.popleft()
-                running[pool.submit(_do, *tasks[number])] = pool, number
+                number = waiting.popleft()
+                pool, future = self._submit(tasks[number])
+                running[future] = pool, number
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 pool, number = running.pop(future)
                 if not isinstance(future.exception(), BrokenProcessPool):
@@ -76,6 +77,14 @@ class Processes(Executor):
             if pool is not None:
                 pool.shutdown(wait=kind is None)
         self._lifeline.close()
+
+    def _submit(self, task: Task) -> tuple[ProcessPoolExecutor, Future[list[str]]]:
+        pool = self._idle.pop() or self._pool()
+        try:
+            return pool, pool.submit(_do, *task)
+        except BrokenProcessPool:  # its process died while it had nothing to do
+            pool = self._pool()
+            return pool, pool.submit(_do, *task)
 
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, _begin, (self._theirs,))

@@ -96,11 +96,15 @@ class Store:
         if key not in self._memory:
             found = self._read(kind, key)
             if found is None:
-                found = compute()
+                found = self.make(compute)
                 self.made.append(f"{kind}/{key[:12]}")
                 self._write(kind, key, found)
             self._memory[key] = found
         return self._memory[key]
+
+    def make(self, compute: Callable[[], Arrays]) -> Arrays:
+        """What is done about an entry that is missing."""
+        return compute()
 
     def names(self) -> frozenset[str]:
         """The entries in the folder, as ``kind/key.safetensors``."""
@@ -156,6 +160,18 @@ class Store:
                 f"The store {self.folder} cannot be written ({error.strerror or error}): make room there, name another "
                 "folder with DDAUDIT_CACHE_DIR, or keep nothing between runs with --no-store."
             ) from error
+
+
+class NotHeldError(Exception):
+    """The entry that was asked for is not in the store."""
+
+
+class ReadOnlyStore(Store):
+    """Gives what it holds and makes nothing: for a dry run."""
+
+    def make(self, compute: Callable[[], Arrays]) -> Arrays:
+        """Raises ``NotHeldError``."""
+        raise NotHeldError
 
 
 def _nowhere(name: str) -> bytes | None:
