@@ -110,6 +110,21 @@ def test_the_meaning_of_a_term_shows_on_focus(browser, ordinary):
     assert browser.run(size) > 15
 
 
+@pytest.mark.parametrize("width", [1280, 900, 400])
+def test_a_meaning_that_shows_stays_within_the_window(browser, ordinary, width):
+    browser.screen(width, 860)
+    browser.open(ordinary)
+    browser.run("document.getElementById('unfold').click()")
+    assert browser.run("document.querySelectorAll('.pillars dfn').length") > 3
+    outside = """[...document.querySelectorAll('dfn')].filter((term) => {
+      term.focus();
+      const box = term.querySelector('.meaning').getBoundingClientRect();
+      const fits = box.left >= 0 && box.right <= innerWidth && box.height > 15;
+      return !fits || document.documentElement.scrollWidth > innerWidth;
+    }).map((term) => term.textContent)"""
+    assert browser.run(outside) == []
+
+
 def test_paper_shows_all_evidence_on_white_without_controls(browser, ordinary):
     browser.screen(1280, 860, dark=True, media="print")
     browser.open(ordinary)
