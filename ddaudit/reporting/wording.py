@@ -222,21 +222,35 @@ def _counted(n: int, noun: str) -> str:
 
 
 def overall_sentence(scorecard: Scorecard) -> str:
-    """The verdict in a few words, with the pillar that decides it."""
+    """The verdict in a few words."""
+    word, scope = VERDICT_WORDS[scorecard.overall.verdict], overall_scope(scorecard)
+    return f"{word}{' ' if is_partial_pass(scorecard) else ': '}{scope}" if scope else word
+
+
+def overall_scope(scorecard: Scorecard) -> str:
+    """The pillar that decides the verdict, or those alone on which a pass rests; empty where it rests on all."""
     overall = scorecard.overall
-    word = VERDICT_WORDS[overall.verdict]
-    if overall.pillar is None or overall.verdict == "pass":
-        return word
-    return f"{word}: decided by {overall.pillar}"
+    if is_partial_pass(scorecard):
+        return f"on {_listed([p for p, verdict in scorecard.pillars.items() if verdict != 'not-run'])} alone"
+    return f"decided by {overall.pillar}" if overall.pillar and overall.verdict != "pass" else ""
+
+
+def is_partial_pass(scorecard: Scorecard) -> bool:
+    """Nothing was found, but there are pillars that nobody examined: not to be taken for a pass."""
+    return scorecard.overall.verdict == "pass" and "not-run" in scorecard.pillars.values()
 
 
 def overall_finding(scorecard: Scorecard) -> str:
     """What decides the whole; where nothing was found, what was looked at and what was not."""
     if scorecard.overall.verdict != "pass":
         return scorecard.overall.finding
-    unseen = [pillar for pillar, verdict in scorecard.pillars.items() if verdict == "not-run"]
     sentence = f"{_counted(len(scorecard.checks), 'check')} looked and found nothing."
-    return f"{sentence} Not examined: {', '.join(unseen)}." if unseen else sentence
+    unseen = [pillar for pillar, verdict in scorecard.pillars.items() if verdict == "not-run"]
+    return f"{sentence} Not examined: {_listed(unseen)}." if unseen else sentence
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def unasked_sentence(scorecard: Scorecard) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from ddaudit.reporting import read_scorecard, render
 from ddaudit.reporting.coverage import THREATS, unasked
-from ddaudit.results import NotRun
+from ddaudit.results import NotRun, Scorecard
 
 REPORTS = Path(__file__).parents[1] / "cli" / "reports"
 
@@ -63,3 +63,29 @@ def test_the_power_of_every_check_stands_in_the_table(clean, name):
         row = table[table.index(check.id) :]
         assert check.threat_model in row
         assert (f"{check.power.value:.2f}" if check.power else "not needed") in row[:600]
+
+
+@pytest.fixture(scope="module")
+def safety_alone(clean):
+    checks = [check for check in clean.checks if check.pillar == "safety"]
+    left_out = [
+        NotRun(id=check.id, title=check.title, pillar=check.pillar, reason="It needs the original dataset.")
+        for check in clean.checks
+        if check.pillar != "safety"
+    ]
+    return Scorecard.assemble(clean.tool, clean.subject, None, checks, left_out)
+
+
+@pytest.mark.parametrize("name", ["html", "markdown", "markdown-short", "card"])
+def test_a_pass_on_some_pillars_says_on_which_and_why_the_others_were_not_examined(safety_alone, clean, name):
+    assert safety_alone.overall.verdict == "pass"
+    shown = plain(render(safety_alone, name))
+    assert "Pass on safety alone" in shown
+    assert "Not examined: utility, privacy, robustness, backdoor and fairness." in shown
+    assert shown.count("It needs the original dataset") >= 5
+    assert "alone" not in plain(render(clean, name)).partition("looked and found nothing")[0]
+
+
+def test_the_page_of_such_a_pass_is_not_green(safety_alone, clean):
+    assert '<section class="verdict v-not-run"' in render(safety_alone, "html")
+    assert '<section class="verdict v-pass"' in render(clean, "html")
