@@ -14,13 +14,14 @@ from ddaudit import controls
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.originals import Original
-from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.distillation.registry import Distiller
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
 from ddaudit.training.cost import FORWARD, Work
 from ddaudit.training.executor import Executor, Serial, Task
 from ddaudit.training.recipe import Recipe
+from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import NotHeldError, Store
 from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into
 
@@ -62,10 +63,13 @@ class AuditCase:
     def recipe(self) -> Recipe:
         """The protocol by which models of S and of its controls are trained."""
         _, height, width = self.audited.shape
-        if self.config.recipe == "fast":
-            return recipes.fast(threads=self.config.threads, pixels=height * width)
-        name = self.original.name if self.original else ""
-        return recipes.published(self.distilled.provenance.method, name, threads=self.config.threads)
+        return recipe_named(
+            self.config.recipe,
+            method=self.distilled.provenance.method,
+            original=self.original.name if self.original else "",
+            threads=self.config.threads,
+            pixels=height * width,
+        )
 
     @cached_property
     def cross_recipe(self) -> Recipe:
@@ -206,7 +210,7 @@ class AuditCase:
         """One model of each random real subset, with the seeds that S's models have."""
         return self._compared_models[self.config.seeds :]
 
-    def own_distillations(self, count: int, distiller: DistributionMatching) -> list[LabelledImages]:
+    def own_distillations(self, count: int, distiller: Distiller) -> list[LabelledImages]:
         """Clean sets of our own making; see ``ddaudit.controls``."""
         progress: Callable[[int, int], None] = lambda done, of: self.progress("clean distillations", done, of)  # noqa: E731
         return controls.own_distillations(

@@ -9,7 +9,7 @@ import torch
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
-from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.distillation.registry import Distiller
 from ddaudit.errors import AuditError
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.store import Store, array_fingerprint
@@ -50,7 +50,7 @@ def own_distillations(
     original: Original,
     like: LabelledImages,
     count: int,
-    distiller: DistributionMatching,
+    distiller: Distiller,
     run_seed: int,
     device: torch.device,
     store: Store,
@@ -65,7 +65,7 @@ def own_distillations(
 
     def compute() -> dict[str, np.ndarray]:
         sets = distiller.distill(original.train, like.classes, space, seed, device, pools=halves, on_step=on_step)
-        return {str(j): one.images for j, one in enumerate(sets)}
+        return {"labels": sets[0].labels} | {str(j): one.images for j, one in enumerate(sets)}
 
     identity = {
         "original": original.train.fingerprint,
@@ -76,7 +76,7 @@ def own_distillations(
         "device": device.type,
     }
     arrays = store.remember("distillations", identity, compute)
-    labels = np.repeat(np.arange(like.classes), distiller.ipc)
     return [
-        LabelledImages(arrays[str(j)], labels, like.classes, space, f"own distillation {j + 1}") for j in range(count)
+        LabelledImages(arrays[str(j)], arrays["labels"], like.classes, space, f"own distillation {j + 1}")
+        for j in range(count)
     ]

@@ -1,5 +1,7 @@
 """What every test may use."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,20 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real originals and published files (../shared/data) are not on this machine")
     return REAL_DATA
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Puts a package with one entry point, ``make``, on the path, as pip would leave it."""
+
+    def put(group: str, name: str, source: str) -> None:
+        module = f"plugin_{name.lower()}"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}:make\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return put

@@ -39,19 +39,22 @@ def distill(
     lr: Rate = 1.0,
     seed: Seed = 0,
     device: Device = "auto",
+    method: Annotated[
+        str, typer.Option(help="DM (distribution matching, Zhao & Bilen 2023), or one that another package adds.")
+    ] = "DM",
 ) -> None:
-    """Distil an original by distribution matching (Zhao & Bilen 2023)."""
+    """Distil an original into a few synthetic images."""
     from ddaudit.data.formats.native import save_distilled
     from ddaudit.data.originals import load_original
     from ddaudit.data.pixelspace import parse_space
-    from ddaudit.distillation.distribution_matching import DistributionMatching
+    from ddaudit.distillation.registry import distiller_named
     from ddaudit.training.device import resolve
 
     require_writable(out_file.parent)
     source = load_original(original, data_root=data_root)
-    method = DistributionMatching(ipc=ipc, init=init.value, iterations=iterations, lr_images=lr, threads=1)
+    distiller = distiller_named(method, ipc=ipc, init=init.value, iterations=iterations, lr_images=lr, threads=1)
     with progress() as told:
-        (made,) = method.distill(
+        (made,) = distiller.distill(
             source.train,
             len(source.classes),
             parse_space("zscore", source),
@@ -59,5 +62,5 @@ def distill(
             resolve(device),
             on_step=lambda done, of: told("distilling", done, of),
         )
-    save_distilled(made, out_file, metadata={"method": "DM", "original": source.name, "ipc": str(ipc)})
+    save_distilled(made, out_file, metadata={"method": method, "original": source.name, "ipc": str(ipc)})
     out.print(f"wrote {out_file}: {len(made)} images", markup=False, highlight=False)

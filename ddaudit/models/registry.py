@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from ddaudit.errors import AuditError
 from ddaudit.models.classifier import Classifier
 from ddaudit.models.layers import Shape
 from ddaudit.models.pixels import OnPixels, Space
+from ddaudit.plugins import installed, loaded
 
 GROUP = "ddaudit.architectures"
 """Entry-point group: an entry's name is the architecture's, its object a `Factory`."""
@@ -57,7 +58,7 @@ def architectures() -> dict[str, str]:
     One whose package cannot be imported is listed with the reason.
     """
     listed = {name: architecture.description for name, architecture in _registered.items()}
-    for name, entry in _installed().items():
+    for name, entry in installed(GROUP, _registered).items():
         try:
             listed[name] = _load(entry).description
         except AuditError as unloadable:
@@ -109,25 +110,14 @@ def build(
 def _find(name: str) -> Architecture:
     if name in _registered:
         return _registered[name]
-    installed = _installed()
-    if name in installed:
-        return _load(installed[name])
-    known = ", ".join([*_registered, *installed])
+    others = installed(GROUP, _registered)
+    if name in others:
+        return _load(others[name])
+    known = ", ".join([*_registered, *others])
     raise AuditError(f"There is no architecture {name!r}; there are {known}.")
 
 
-def _installed() -> dict[str, EntryPoint]:
-    """What other packages add; a name of our own keeps its published meaning."""
-    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.name not in _registered}
-
-
 def _load(entry: EntryPoint) -> Architecture:
-    try:
-        make = entry.load()
-    except Exception as failure:  # whatever a stranger's module raises on import
-        raise AuditError(
-            f"The architecture {entry.name!r} ({entry.value}) cannot be loaded: {failure}. "
-            "Repair or remove its package."
-        ) from failure
+    make = loaded(entry, "architecture")
     first_line, *_ = (make.__doc__ or "").strip().splitlines() or [entry.value]
     return Architecture(first_line, make)

@@ -1,7 +1,6 @@
 """Building is a function of its arguments, and other packages can add architectures."""
 
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,21 +8,12 @@ from torch import nn
 
 from ddaudit.errors import AuditError
 from ddaudit.models import architectures, build, register
+from ddaudit.models.registry import GROUP
 
 SHAPE = (3, 32, 32)
 
 
-def install(folder: Path, name: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a package with one architecture on the path, as pip would leave it."""
-    module = f"plugin_{folder.name.replace('-', '_')}"
-    (folder / f"{module}.py").write_text(source)
-    info = folder / f"{module}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[ddaudit.architectures]\n{name} = {module}:make\n")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.delitem(sys.modules, module, raising=False)
-
+Install = Callable[[str, str, str], None]
 
 PLUGIN = '''
 from torch import nn
@@ -95,22 +85,22 @@ def test_a_name_keeps_its_published_meaning() -> None:
         register("ConvNet", "another")(lambda shape, classes: build("MLP", shape=shape, classes=classes, seed=0))
 
 
-def test_another_package_adds_an_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, "Bottleneck", PLUGIN, monkeypatch)
+def test_another_package_adds_an_architecture(install: Install) -> None:
+    install(GROUP, "Bottleneck", PLUGIN)
     assert architectures()["Bottleneck"] == "A linear bottleneck."
     network = build("Bottleneck", shape=(1, 8, 8), classes=4, seed=0, width=3)
     assert network.features(torch.zeros(2, 1, 8, 8)).shape == (2, 3)
     assert network(torch.zeros(2, 1, 8, 8)).shape == (2, 4)
 
 
-def test_another_package_cannot_replace_an_architecture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, "ConvNet", PLUGIN, monkeypatch)
+def test_another_package_cannot_replace_an_architecture(install: Install) -> None:
+    install(GROUP, "ConvNet", PLUGIN)
     assert sum(p.numel() for p in build("ConvNet", shape=SHAPE, classes=10, seed=0).parameters()) == 320_010
     assert architectures()["ConvNet"] != "A linear bottleneck."
 
 
-def test_a_broken_package_is_named_and_breaks_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, "Broken", "raise RuntimeError('out of order')", monkeypatch)
+def test_a_broken_package_is_named_and_breaks_nothing_else(install: Install) -> None:
+    install(GROUP, "Broken", "raise RuntimeError('out of order')")
     assert "out of order" in architectures()["Broken"]
     with pytest.raises(AuditError, match=r"'Broken'.* cannot be loaded: out of order"):
         build("Broken", shape=SHAPE, classes=10, seed=0)

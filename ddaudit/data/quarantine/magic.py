@@ -120,6 +120,9 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
+_INSTRUCTIONS = frozenset(opcode.code for opcode in pickletools.opcodes)
+
+
 def _begins_like_safetensors(head: bytes) -> bool:
     """A length in eight bytes, then JSON."""
     return len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**32
@@ -127,7 +130,7 @@ def _begins_like_safetensors(head: bytes) -> bool:
 
 def _is_length_of_safetensors(head: bytes) -> bool:
     """A header of 640 bytes writes its length as a pickle writes its version; but no pickle goes on with a zero."""
-    return _begins_like_safetensors(head) and chr(head[2]) not in pickletools.code2op
+    return _begins_like_safetensors(head) and chr(head[2]) not in _INSTRUCTIONS
 
 
 def _is_unsigned_pickle(head: bytes) -> bool:

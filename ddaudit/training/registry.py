@@ -1,0 +1,48 @@
+"""The recipes by name: the field's own, and those that other packages add."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ddaudit.errors import AuditError
+from ddaudit.plugins import installed, loaded
+from ddaudit.training.recipe import Recipe, fast, published
+
+GROUP = "ddaudit.recipes"
+"""Entry-point group: an entry's name is the recipe's, its object a `Factory`."""
+
+Factory = Callable[..., Recipe]
+"""``(*, method, original, threads, pixels) -> Recipe``: for a set made by ``method`` (None where the file does not
+say) from ``original``, of images of ``pixels`` positions, on ``threads`` CPU threads."""
+
+
+def _published(*, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
+    return published(method, original, threads=threads)
+
+
+def _fast(*, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
+    return fast(threads=threads, pixels=pixels)
+
+
+_OWN: dict[str, Factory] = {"fast": _fast, "published": _published}
+
+
+def recipe_names() -> list[str]:
+    """Every recipe that can be asked for, our own first."""
+    return [*_OWN, *installed(GROUP, _OWN)]
+
+
+def recipe_named(name: str, *, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
+    """The recipe of that name for a set.
+
+    Raises
+    ------
+    AuditError
+        Where there is none, or its package cannot be loaded.
+    """
+    others = installed(GROUP, _OWN)
+    if name not in _OWN and name not in others:
+        raise AuditError(f"There is no recipe {name!r}; there are {', '.join(recipe_names())}.")
+    factory = _OWN[name] if name in _OWN else loaded(others[name], "recipe")
+    recipe: Recipe = factory(method=method, original=original, threads=threads, pixels=pixels)
+    return recipe
