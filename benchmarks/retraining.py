@@ -1,0 +1,178 @@
+"""Retraining by ddaudit beside a plain implementation of the reference loop: same machine, same run.
+
+    python benchmarks/retraining.py FILE --original cifar10 --data-root DIR [--networks 5] [--epochs 300] [--workers N]
+
+The plain loop is the field's evaluation as published (Zhao et al. 2021): DataLoader, eager, one network after the other with
+torch's default threads, accuracy of the last epoch. ddaudit trains the same networks through its executor into an empty store. Each
+runs in a process of its own, starts included; memory is the proportional set size of the process and its children, sampled. Prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.flop_counter import FlopCounterMode
+
+from ddaudit.data.formats import open_distilled
+from ddaudit.data.originals import load_original
+from ddaudit.data.pixelspace import infer
+from ddaudit.models import build
+from ddaudit.seeds import derive_seed
+from ddaudit.training.process_executor import Processes
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Store
+from ddaudit.training.trainer import train, train_into
+
+
+def main() -> None:
+    """Measure the machine, then both loops, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--original", required=True)
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--networks", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", choices=["plain", "ddaudit"], help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.only:
+        print(json.dumps((plain if asked.only == "plain" else ours)(asked)))
+        return
+
+    peak = matrix_product_peak()
+    work = asked.networks * (asked.epochs + 1) * flops_of_an_epoch(asked.file)
+    measured = {name: in_a_process_of_its_own(name) for name in ("plain", "ddaudit")}
+    print(f"{asked.networks} ConvNets, {asked.epochs} epochs of {asked.file.name}; torch {torch.__version__}, ", end="")
+    print(f"{os.cpu_count()} cores, matrix product {peak / 1e9:.0f} GFLOP/s")
+    print("| loop | time (s) | accuracy (%) | steady GFLOP/s | of the peak | memory (MB) |\n|---|---|---|---|---|---|")
+    for name, found in measured.items():
+        rate = work / found["training_seconds"]
+        print(
+            f"| {name} | {found['seconds']:.0f} | {100 * np.mean(found['accuracies']):.2f} "
+            f"| {rate / 1e9:.0f} | {100 * rate / peak:.0f} % | {found['memory'] / 1e6:.0f} |"
+        )
+    print(f"\nplain / ddaudit: {measured['plain']['seconds'] / measured['ddaudit']['seconds']:.2f}")
+
+
+def in_a_process_of_its_own(name: str) -> dict[str, Any]:
+    """What that loop reports, with wall time from start to end and the largest memory of the process and its children."""
+    started = time.perf_counter()
+    with subprocess.Popen([sys.executable, *sys.argv, "--only", name], stdout=subprocess.PIPE, text=True) as process:
+        largest = [0]
+        watch = threading.Thread(target=_watch, args=(process, largest))
+        watch.start()
+        printed, _ = process.communicate()
+        watch.join()
+    if process.returncode:
+        raise SystemExit(f"the loop {name!r} failed")
+    return json.loads(printed) | {"seconds": time.perf_counter() - started, "memory": largest[0]}
+
+
+def _watch(process: subprocess.Popen[str], largest: list[int]) -> None:
+    while process.poll() is None:
+        family, found = [process.pid], 0
+        for pid in family:
+            try:
+                family += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except OSError:  # it has just ended, or this is no Linux
+                continue
+            found += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        largest[0] = max(largest[0], found)
+        time.sleep(0.5)
+
+
+def plain(asked: argparse.Namespace) -> dict[str, Any]:
+    """The published loop."""
+    data, pixels, labels = the_data(asked)
+    held_out = torch.from_numpy(data.space.to_native(pixels))
+    accuracies, seconds = [], 0.0
+    for i in range(asked.networks):
+        started = time.perf_counter()
+        network = build("ConvNet", shape=data.shape, classes=data.classes, seed=derive_seed(0, "plain", i))
+        loader = DataLoader(
+            TensorDataset(torch.from_numpy(data.images), torch.from_numpy(data.labels)), batch_size=256, shuffle=True
+        )
+        loss_of, lr = nn.CrossEntropyLoss(), 0.01
+        optimizer = torch.optim.SGD(network.parameters(), lr=lr, momentum=0.9, weight_decay=0.0005)
+        for epoch in range(asked.epochs + 1):
+            network.train()
+            right = 0
+            for images, targets in loader:
+                output = network(images.float())
+                loss = loss_of(output, targets.long())
+                right += int((output.argmax(1) == targets).sum())
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            if epoch == asked.epochs // 2 + 1:
+                optimizer = torch.optim.SGD(network.parameters(), lr=lr * 0.1, momentum=0.9, weight_decay=0.0005)
+        seconds += time.perf_counter() - started
+        network.eval()
+        with torch.no_grad():
+            answers = torch.cat([network(part).argmax(1) for part in held_out.split(256)]).numpy()
+        accuracies.append(float((answers == labels).mean()))
+    return {"accuracies": accuracies, "training_seconds": seconds}
+
+
+def ours(asked: argparse.Namespace) -> dict[str, Any]:
+    """The same networks through the executor, into a store of their own."""
+    data, pixels, labels = the_data(asked)
+    recipe = Recipe("published", epochs=asked.epochs)
+    seeds = [derive_seed(0, "train", i) for i in range(asked.networks)]
+    with tempfile.TemporaryDirectory() as name:
+        started = time.perf_counter()
+        with Processes(asked.workers) as executor:
+            tasks = [(train_into, (Path(name), data, recipe, seed, "cpu")) for seed in seeds]
+            executor.ahead(tasks, lambda done, of: None)
+        seconds = time.perf_counter() - started
+        store = Store(Path(name))
+        models = [train(data, recipe, seed, torch.device("cpu"), store) for seed in seeds]
+        assert not store.made, "the executor left a network to be trained here"
+        accuracies = [float((m.logits(pixels).argmax(1) == labels).mean()) for m in models]
+    return {"accuracies": accuracies, "training_seconds": seconds}
+
+
+def the_data(asked: argparse.Namespace) -> tuple[Any, np.ndarray, np.ndarray]:
+    """The set in its pixel space, and the held-out images with their labels."""
+    original = load_original(asked.original, data_root=asked.data_root)
+    distilled = open_distilled(asked.file)
+    space, evidence = infer(distilled.data.images, distilled.data.labels, original)
+    return distilled.with_space(space, evidence).data, original.test.pixels(), original.test.labels
+
+
+def flops_of_an_epoch(file: Path) -> float:
+    """Multiplications and additions, forwards and backwards, of one pass over the set."""
+    data = open_distilled(file).data
+    network = build("ConvNet", shape=data.shape, classes=data.classes, seed=0)
+    with FlopCounterMode(display=False) as counter:
+        nn.functional.cross_entropy(network(torch.from_numpy(data.images)), torch.from_numpy(data.labels)).backward()
+    return float(counter.get_total_flops())
+
+
+def matrix_product_peak(side: int = 2048, repeats: int = 10) -> float:
+    """FLOP/s of the best of several float32 matrix products on all cores."""
+    a, b = torch.rand(side, side), torch.rand(side, side)
+    best = np.inf
+    for _ in range(repeats):
+        started = time.perf_counter()
+        torch.mm(a, b)
+        best = min(best, time.perf_counter() - started)
+    return 2 * side**3 / best
+
+
+if __name__ == "__main__":
+    main()
