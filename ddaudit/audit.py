@@ -37,6 +37,7 @@ def scan(
     data_root: Path | None = None,
     download: bool = False,
     run: int | None = None,
+    packing: int | None = None,
     pixel_space: str | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
@@ -58,6 +59,8 @@ def scan(
         Whether a missing original may be downloaded.
     run : int, optional
         Which of several runs in the file, from 0; the default is the last.
+    packing : int, optional
+        Each stored image is packing x packing smaller ones (IDC, IDM); the default is what the file or its name say.
     pixel_space : str, optional
         Overrides the inference, such as "zscore" or "zca:0.1".
     checks : sequence of str, optional
@@ -91,7 +94,9 @@ def scan(
         OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
     )
     try:
-        distilled = open_set(Path(path), reference, run=run, pixel_space=pixel_space, progress=progress)
+        distilled = open_set(
+            Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress
+        )
     except RefusedFileError as refusal:
         if not refusal.hostile:
             raise

@@ -61,6 +61,7 @@ def plan(
     data_root: Path | None = None,
     download: bool = False,
     run: int | None = None,
+    packing: int | None = None,
     pixel_space: str | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
@@ -72,7 +73,7 @@ def plan(
 
     Parameters
     ----------
-    path, original, config, data_root, download, run, pixel_space, checks
+    path, original, config, data_root, download, run, packing, pixel_space, checks
         As for ``ddaudit.scan``.
 
     Returns
@@ -90,7 +91,7 @@ def plan(
     reference = (
         load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
     )
-    distilled = open_set(Path(path), reference, run=run, pixel_space=pixel_space, progress=progress)
+    distilled = open_set(Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress)
     store = ReadOnlyStore(None if config.store == NO_STORE else config.store or default_folder())
     case = AuditCase(distilled, reference, config, device, store, progress)
     running = [check for check in wanted if reference is not None or not check.needs_original]

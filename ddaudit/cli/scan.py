@@ -54,8 +54,22 @@ def scan(
     run: Annotated[
         int | None, typer.Option(help="Which of several runs in the file, from 0. Default: the last.")
     ] = None,
+    packing: Annotated[
+        int | None,
+        typer.Option(
+            help="Each stored image is N x N smaller ones (IDC, IDM). Default: as the file or its name say.", min=1
+        ),
+    ] = None,
     pixel_space: Annotated[
         str | None, typer.Option(help="How the images are stored: unit, uint8, zscore or zca. Default: inferred.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="fast, published, or one that another package adds. Default: the profile's."),
+    ] = None,
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(help="Trained beside the ConvNet by DD-UTL-CROSSARCH; may be repeated. Default: the profile's."),
     ] = None,
     check: Annotated[
         list[str] | None, typer.Option(help="Id of a check to run; may be repeated. Default: all.")
@@ -131,6 +145,10 @@ def scan(
         executor=executor.value,
         ray_address=ray_address,
     )
+    if recipe:
+        chosen = replace(chosen, recipe=recipe)
+    if architecture:
+        chosen = replace(chosen, cross_architectures=tuple(architecture))
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
     if dry_run:
@@ -142,6 +160,7 @@ def scan(
                 data_root=settings.data_root,
                 download=download,
                 run=run,
+                packing=packing,
                 pixel_space=pixel_space,
                 checks=check,
                 progress=told,
@@ -157,6 +176,7 @@ def scan(
             data_root=settings.data_root,
             download=download,
             run=run,
+            packing=packing,
             pixel_space=pixel_space,
             checks=check,
             progress=told,

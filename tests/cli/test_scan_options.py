@@ -1,0 +1,41 @@
+"""What a scan is told reaches the work: packing, recipe, architectures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
+
+
+def test_packed_images_are_decoded_when_told(ddaudit, tmp_path):
+    path = tmp_path / "set.safetensors"
+    save_file({"images": np.random.default_rng(0).random((10, 1, 8, 8), np.float32), "labels": np.arange(10)}, path)
+    ddaudit("scan", path, "--packing", "2", "--check", "DD-SAF-SCHEMA", "--format", "json")
+    assert json.loads((tmp_path / "ddaudit-report" / "report.json").read_text())["subject"]["images"] == 40
+
+
+@pytest.mark.slow
+def test_the_architectures_that_are_named_are_those_that_are_trained(ddaudit, tmp_path):
+    ddaudit(
+        "scan", EXAMPLE, "--original", "digits", "--check", "DD-UTL-CROSSARCH", "--architecture", "MLP", "--format", "json"
+    )  # fmt: skip
+    (check,) = json.loads((tmp_path / "ddaudit-report" / "report.json").read_text())["checks"]
+    assert [m["name"] for m in check["metrics"]] == ["accuracy[MLP]", "gain_over_random[MLP]"]
+    assert check["metrics"][0]["value"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("option", "check", "sentence"),
+    [
+        (("--recipe", "swift"), "DD-UTL-ACCURACY", "There is no recipe 'swift'; there are fast, published."),
+        (("--architecture", "Transformer"), "DD-UTL-CROSSARCH", "There is no architecture 'Transformer'; there are"),
+    ],
+)
+def test_what_does_not_exist_is_answered_with_what_does(ddaudit, tmp_path, option, check, sentence):
+    code, _, err = ddaudit("scan", EXAMPLE, "--original", "digits", "--check", check, *option)
+    assert code == 2
+    assert f"Error: {sentence}" in err
+    assert not (tmp_path / "ddaudit-report").exists()
