@@ -138,8 +138,8 @@ class AuditCase:
     def trainings(self, what: str, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> list[Work]:
         """What ``train_all(wanted)`` costs, and taking the held-out images through the models; a piece for each recipe."""
         pieces = []
-        for recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.values():
-            mine = [one for one in wanted if one[1] == recipe]
+        for fingerprint, recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.items():
+            mine = [one for one in wanted if one[1].fingerprint() == fingerprint]
             held = self.held(*(partial(self.model, *one) for one in mine))
             images = recipe.epochs * len(mine[0][0])
             pieces += [
