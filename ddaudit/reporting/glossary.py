@@ -76,6 +76,7 @@ TERMS: dict[str, str] = {
     "special to an image remains.",
     "correlation": "How alike two images are: 0 not at all, 1 the same.",
     "z-score": "How many standard deviations a value lies from what chance gives.",
+    "n": "How many images, or trained models, a value was measured on.",
     "p-value": "How often chance alone would give a result at least this extreme.",
     "false-discovery": "The share of flagged items that are flagged by chance.",
     "null": "What the statistic looks like when there is no defect, measured on clean sets.",

@@ -152,4 +152,5 @@ def _sentences(scorecard: Scorecard) -> Iterator[str]:
         yield from (item.caption for item in check.evidence)
         yield from (control.name for metric in check.metrics for control in metric.controls)
         yield from (object_words(metric.name) for metric in check.metrics)
+        yield "n" if check.metrics else ""
     yield from (threat.meaning for threat in unasked(scorecard))

@@ -31,6 +31,28 @@ METRICS: dict[str, MetricWords] = {
     "gain_over_random": MetricWords(
         "Gain over random", "Accuracy beyond what as many randomly chosen real images give.", points=True
     ),
+    "ior": MetricWords(
+        "Improvement over random (IOR)",
+        "Accuracy beyond what as many random real images give by the same recipe.",
+        points=True,
+    ),
+    "hlr": MetricWords(
+        "Hard-label recovery gap (HLR)",
+        "Accuracy lost against training on the whole original, both with one class a label.",
+        points=True,
+    ),
+    "lrs": MetricWords(
+        "Label-robust score (LRS)",
+        "DD-Ranking's score from 0 to 1 of gain over random images less loss against the whole original; 0.27 is neither.",
+    ),
+    "ars": MetricWords(
+        "Augmentation-robust score (ARS)",
+        "DD-Ranking's score from 0 to 1 of the gain over random images with and without augmentation; 0.27 is no gain.",
+    ),
+    "worth_in_real_images": MetricWords(
+        "Worth in real images",
+        "How many random real images give the accuracy that the set gives; 0 is fewer than tried.",
+    ),
     "robust_accuracy": MetricWords(
         "Robust accuracy", "Share of held-out images still classified correctly under the attack.", True
     ),

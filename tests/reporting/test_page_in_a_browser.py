@@ -117,9 +117,12 @@ def test_a_meaning_that_shows_stays_within_the_window(browser, ordinary, width):
     browser.run("document.getElementById('unfold').click()")
     assert browser.run("document.querySelectorAll('.pillars dfn').length") > 3
     outside = """[...document.querySelectorAll('dfn')].filter((term) => {
+      if (term.getClientRects().length === 0) return false;
       term.focus();
       const box = term.querySelector('.meaning').getBoundingClientRect();
       const fits = box.left >= 0 && box.right <= innerWidth && box.height > 15;
+      const cell = term.closest('th, td');
+      if (cell && getComputedStyle(cell).overflow === 'hidden') return true;
       return !fits || document.documentElement.scrollWidth > innerWidth;
     }).map((term) => term.textContent)"""
     assert browser.run(outside) == []
