@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,14 @@ def test_a_dry_run_prints_work_and_time_and_leaves_nothing(ddaudit, tmp_path):
     assert re.search(r"models of the audited file\s+ConvNet\s+4\s+0", out)
     assert re.search(r"About .* one after the other", out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_tells_which_ray_is_there(ddaudit):
+    try:
+        expected = version("ray")
+    except PackageNotFoundError:
+        expected = "not installed: no clusters"
+    assert re.search(rf"^ray\s+{re.escape(expected)}$", ddaudit("doctor")[1], re.MULTILINE)
 
 
 def test_the_options_on_the_page_exist_and_those_of_executors_are_on_it():
