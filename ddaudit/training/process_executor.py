@@ -66,7 +66,7 @@ class Processes(Executor):
                     if deaths[number] < MOST_DEATHS:
                         waiting.appendleft(number)
                     logger.warning(_obituary(deaths[number]))
-                if in_a_row == MOST_DEATHS_IN_A_ROW:
+                if in_a_row >= MOST_DEATHS_IN_A_ROW:
                     waiting.clear()
                 on_done(len(tasks) - len(waiting) - len(running), len(tasks))
 
