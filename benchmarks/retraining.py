@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
+from watched_process import run
 
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
@@ -69,30 +68,10 @@ def main() -> None:
 
 def in_a_process_of_its_own(name: str) -> dict[str, Any]:
     """What that loop reports, with wall time from start to end and the largest memory of the process and its children."""
-    started = time.perf_counter()
-    with subprocess.Popen([sys.executable, *sys.argv, "--only", name], stdout=subprocess.PIPE, text=True) as process:
-        largest = [0]
-        watch = threading.Thread(target=_watch, args=(process, largest))
-        watch.start()
-        printed, _ = process.communicate()
-        watch.join()
-    if process.returncode:
+    found = run([sys.executable, *sys.argv, "--only", name])
+    if found.code:
         raise SystemExit(f"the loop {name!r} failed")
-    return json.loads(printed) | {"seconds": time.perf_counter() - started, "memory": largest[0]}
-
-
-def _watch(process: subprocess.Popen[str], largest: list[int]) -> None:
-    while process.poll() is None:
-        family, found = [process.pid], 0
-        for pid in family:
-            try:
-                family += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            except OSError:  # it has just ended, or this is no Linux
-                continue
-            found += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        largest[0] = max(largest[0], found)
-        time.sleep(0.5)
+    return json.loads(found.printed) | {"seconds": found.seconds, "memory": found.memory}
 
 
 def plain(asked: argparse.Namespace) -> dict[str, Any]:

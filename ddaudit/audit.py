@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ddaudit
 from ddaudit.case import AuditCase
-from ddaudit.checks import Check, all_checks
+from ddaudit.checks import Check, SkippedError, all_checks
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet
 from ddaudit.data.originals import Original, load_original
@@ -137,6 +137,9 @@ def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[
             result = check.run(case)
         except TooFewExamplesError as reason:
             skip(check, f"The sample cannot carry it: {reason}.")
+            continue
+        except SkippedError as reason:
+            skip(check, str(reason))
             continue
         finally:
             give_back_memory()

@@ -27,6 +27,12 @@ class AuditConfig:
         Architectures beside the ConvNet that are trained on S and on random real subsets.
     cross_seeds : int
         Models of each architecture on S, and as many on the subsets; at most ``control_draws``.
+    ranking_seeds : int
+        Models of S and of random real images for each of DD-Ranking's scores; 0 leaves them out.
+    ranking_times : tuple of int
+        Sizes of the random real sets, in multiples of S, among which the number is sought that S is worth.
+    full_pixels : int
+        Positions of real images that pass the network at most in training once on the whole original.
     test_examples : int
         Held-out images on which models are compared at most; they are the non-members of membership inference.
     mia_examples : int
@@ -67,6 +73,9 @@ class AuditConfig:
     control_draws: int = 4
     cross_architectures: tuple[str, ...] = ("MLP", "LeNet")
     cross_seeds: int = 4
+    ranking_seeds: int = 0
+    ranking_times: tuple[int, ...] = (1, 2, 4, 8)
+    full_pixels: int = 60_000_000
     test_examples: int = 3000
     mia_examples: int = 3000
     mia_references: int = 2
@@ -94,6 +103,7 @@ PROFILES: dict[str, AuditConfig] = {
         recipe="published",
         seeds=5,
         cross_architectures=("MLP", "LeNet", "VGG11"),
+        ranking_seeds=2,
         test_examples=10_000,
         mia_examples=10_000,
         attack_examples=300,
@@ -110,6 +120,9 @@ PROFILES: dict[str, AuditConfig] = {
         control_draws=10,
         cross_architectures=("MLP", "LeNet", "AlexNet", "VGG11", "ResNet18"),
         cross_seeds=5,
+        ranking_seeds=5,
+        ranking_times=(1, 2, 4, 8, 16, 32),
+        full_pixels=3_000_000_000,
         test_examples=1_000_000,
         mia_examples=50_000,
         mia_references=8,

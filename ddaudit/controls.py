@@ -16,9 +16,9 @@ from ddaudit.training.store import Store, array_fingerprint
 
 
 def random_real(
-    split: Split, like: LabelledImages, run_seed: int, index: int, purpose: str, name: str
+    split: Split, like: LabelledImages, run_seed: int, index: int, purpose: str, name: str, times: int = 1
 ) -> LabelledImages:
-    """Random real images, as many of each class as ``like`` has, in its native space.
+    """Random real images, ``times`` as many of each class as ``like`` has, in its native space.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def random_real(
         Where the split has fewer images of a class than S.
     """
     rng = generator(run_seed, f"controls/{purpose}", index)
-    counts = np.bincount(like.hard_labels, minlength=like.classes)
+    counts = times * np.bincount(like.hard_labels, minlength=like.classes)
     rows = []
     for label, count in enumerate(counts):
         candidates = np.flatnonzero(split.labels == label)
@@ -43,6 +43,13 @@ def random_real(
         like.classes,
         like.space,
         name,
+    )
+
+
+def whole_original(split: Split, like: LabelledImages) -> LabelledImages:
+    """Every training image, in the native space of ``like``."""
+    return LabelledImages(
+        like.space.to_native(split.pixels()), split.labels, like.classes, like.space, "whole original"
     )
 
 

@@ -1,5 +1,5 @@
 """The questions that are asked of a distilled set, one a file."""
 
-from ddaudit.checks.registry import Check, all_checks, check
+from ddaudit.checks.registry import Check, SkippedError, all_checks, check
 
-__all__ = ["Check", "all_checks", "check"]
+__all__ = ["Check", "SkippedError", "all_checks", "check"]

@@ -18,12 +18,17 @@ _MODULES = (
     "safety.schema",
     "utility.accuracy",
     "utility.cross_architecture",
+    "utility.ranking",
     "privacy.trace",
     "privacy.mia",
     "robustness.attacks",
     "backdoor.invert",
     "fairness.class_accuracy",
 )
+
+
+class SkippedError(Exception):
+    """The check does not run here; the text is the reason, a sentence that the report gives."""
 
 
 @dataclass(frozen=True)
