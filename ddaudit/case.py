@@ -18,12 +18,14 @@ from ddaudit.distillation.registry import Distiller
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
+from ddaudit.training.batched import fits_together
 from ddaudit.training.cost import FORWARD, Work
+from ddaudit.training.device import trains_together
 from ddaudit.training.executor import Executor, Serial, Task
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import NotHeldError, Store
-from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into
+from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into, train_together
 
 
 @dataclass(eq=False)
@@ -119,7 +121,17 @@ class AuditCase:
                 for data, recipe, index in missing
             ],
         )
+        if missing and trains_together(self.device):
+            self._train_together(wanted)
         return [self.model(*one) for one in wanted]
+
+    def _train_together(self, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> None:
+        for fingerprint, recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.items():
+            mine = [(data, self.seed("train", index)) for data, r, index in wanted if r.fingerprint() == fingerprint]
+            sets, seeds = [data for data, _ in mine], [seed for _, seed in mine]
+            if len(mine) > 1 and fits_together(sets, recipe):
+                told = partial(self.progress, f"{len(mine)} models of {recipe.architecture}")
+                train_together(sets, recipe, seeds, self.device, self.store, told)
 
     def ahead(self, what: str, tasks: Sequence[Task]) -> None:
         """Have the executor do tasks that leave their results in the store; a GPU is not shared between processes."""

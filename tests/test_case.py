@@ -146,3 +146,17 @@ def test_progress_says_what_is_trained_and_how_far_it_is(digits: Original) -> No
     case.progress = lambda what, done, of: told.append((what, done, of))
     case.model(case.audited, TINY, 1)
     assert told == [("MLP on audited file, seed 2", i, 3) for i in (1, 2, 3)]
+
+
+def test_where_the_device_asks_for_it_models_are_trained_as_one(
+    digits: Original, trainings: Counter[tuple[str, str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, together = a_case(digits), a_case(digits)
+    wanted = [(case.audited, TINY, i) for i in range(3)]
+    one_by_one = case.train_all(wanted)
+    monkeypatch.setattr(ddaudit.case, "trains_together", lambda device: True)
+    as_one = together.train_all(wanted)
+    pixels = digits.test.pixels(slice(0, 50))
+    assert len(together.store.made) == 3
+    for a, b in zip(one_by_one, as_one, strict=True):
+        np.testing.assert_allclose(a.logits(pixels), b.logits(pixels), atol=1e-4)

@@ -26,7 +26,15 @@ logger = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
-_TRAINING = ("seeds.py", "models", "training/device.py", "training/trainer.py", "training/augmentation.py")
+_TRAINING = (
+    "seeds.py",
+    "models",
+    "training/device.py",
+    "training/trainer.py",
+    "training/batched.py",
+    "training/course.py",
+    "training/augmentation.py",
+)
 #: The source that decides what a stored result is, by the kind of result.
 _SOURCES = {
     "models": _TRAINING,

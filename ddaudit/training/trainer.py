@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.models import OnPixels, build
-from ddaudit.seeds import derive_seed
-from ddaudit.training.augmentation import augment
+from ddaudit.training.batched import fit_together
+from ddaudit.training.course import Course
 from ddaudit.training.device import repeatable, threads
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Arrays, Store, array_fingerprint
@@ -74,14 +75,12 @@ def train(
     on_epoch : callable
         Called with (epochs done, epochs in all).
     """
-    identity = {
-        "data": dataset_fingerprint(data),
-        "recipe": recipe.fingerprint(),
-        "seed": seed,
-        "device": device.type,
-    }
     network = build(recipe.architecture, shape=data.shape, classes=data.classes, seed=seed, **recipe.options)
-    weights = store.remember("models", identity, lambda: _fit(network.to(device), data, recipe, seed, device, on_epoch))
+    weights = store.remember(
+        "models",
+        _identity(data, recipe, seed, device),
+        lambda: _fit(network.to(device), data, recipe, seed, device, on_epoch),
+    )
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     model = OnPixels(network, data.space).to(device).eval()
     return TrainedModel(model.requires_grad_(False), data.name, recipe, seed, device)
@@ -92,6 +91,37 @@ def train_into(folder: Path, data: LabelledImages, recipe: Recipe, seed: int, de
     train(data, recipe, seed, torch.device(device), Store(folder))
 
 
+def train_together(
+    sets: Sequence[LabelledImages],
+    recipe: Recipe,
+    seeds: Sequence[int],
+    device: torch.device,
+    store: Store,
+    on_epoch: Callable[[int, int], None] = lambda done, of: None,
+) -> None:
+    """Leave in the store the models of several (data, seed), trained as one; ``train`` then finds them.
+
+    Where some are there already, all are trained again for those that are not: a model's last bits depend on how many others it is
+    trained with, and shall not depend on where an earlier run was interrupted.
+    """
+
+    @cache
+    def fitted() -> list[Arrays]:
+        return fit_together(sets, recipe, seeds, device, on_epoch)
+
+    for i, (data, seed) in enumerate(zip(sets, seeds, strict=True)):
+        store.remember("models", _identity(data, recipe, seed, device), lambda i=i: fitted()[i])  # type: ignore[misc]
+
+
+def _identity(data: LabelledImages, recipe: Recipe, seed: int, device: torch.device) -> dict[str, Any]:
+    return {
+        "data": dataset_fingerprint(data),
+        "recipe": recipe.fingerprint(),
+        "seed": seed,
+        "device": device.type,
+    }
+
+
 def _fit(
     network: nn.Module,
     data: LabelledImages,
@@ -100,43 +130,20 @@ def _fit(
     device: torch.device,
     on_epoch: Callable[[int, int], None],
 ) -> Arrays:
-    images = torch.from_numpy(data.images).to(device)
-    labels = torch.from_numpy(data.labels).to(device)
-    loss = _loss(labels)
-    order = torch.Generator().manual_seed(derive_seed(seed, "order"))
-    # On the CPU, as the order: a generator on a GPU would stop for it at every batch.
-    draws = torch.Generator().manual_seed(derive_seed(seed, "augmentation"))
-    # The published loop runs over range(epochs + 1), and drops the rate after epoch epochs // 2 + 1.
-    epochs = recipe.epochs + 1 if recipe.schedule == "step" else recipe.epochs
-    optimizer = _sgd(network, recipe, recipe.lr)
+    course = Course(data, recipe, seed, device)
     network.train()
     with threads(recipe.threads), repeatable():
-        for epoch in range(epochs):
-            if recipe.schedule == "cosine":
-                for group in optimizer.param_groups:
-                    group["lr"] = recipe.lr * (1 + np.cos(np.pi * epoch / epochs)) / 2
-            permutation = torch.randperm(len(images), generator=order).to(device)
-            for rows in permutation.split(recipe.batch):
-                batch = images[rows]
-                if recipe.augmentation != "none":
-                    batch = augment(batch, recipe.augmentation, draws)
+        for epoch in range(course.epochs):
+            rate = course.rate(epoch)
+            if course.starts_afresh(epoch):
+                optimizer = torch.optim.SGD(
+                    network.parameters(), lr=rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+                )
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            for images, labels in course.batches():
                 optimizer.zero_grad(set_to_none=True)
-                loss(network(batch), labels[rows]).backward()
+                course.loss(network(images), labels).backward()
                 optimizer.step()
-            if recipe.schedule == "step" and epoch == recipe.epochs // 2 + 1:
-                optimizer = _sgd(network, recipe, recipe.lr / 10)
-            on_epoch(epoch + 1, epochs)
+            on_epoch(epoch + 1, course.epochs)
     return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
-
-
-def _sgd(network: nn.Module, recipe: Recipe, lr: float) -> torch.optim.SGD:
-    return torch.optim.SGD(network.parameters(), lr=lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
-
-
-def _loss(labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    if labels.ndim == 1:
-        return F.cross_entropy
-    probabilities = bool((labels >= 0).all()) and bool(
-        torch.allclose(labels.sum(1), torch.ones_like(labels[:, 0]), atol=1e-3)
-    )
-    return F.cross_entropy if probabilities else F.mse_loss
