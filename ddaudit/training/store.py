@@ -28,6 +28,7 @@ Arrays = dict[str, np.ndarray]
 
 _TRAINING = (
     "seeds.py",
+    "plugins.py",
     "models",
     "training/device.py",
     "training/trainer.py",
@@ -157,12 +158,19 @@ class Store:
             return
         # Not ascontiguousarray, which would give batch norm's counters an axis.
         contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-        self._put(path, save(contiguous, metadata={"checksum": _checksum(key, contiguous)}))
+        with self._writing():
+            self._put(path, save(contiguous, metadata={"checksum": _checksum(key, contiguous)}))
 
     def _put(self, path: Path, content: bytes) -> None:
-        try:
+        with self._writing():
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, content)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """An error on the way to the disk is a sentence."""
+        try:
+            yield
         except OSError as error:
             raise AuditError(
                 f"The store {self.folder} cannot be written ({error.strerror or error}): make room there, name another "
