@@ -35,10 +35,11 @@ lint: install-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The page is tested in a real browser and by axe where they can be had; the tests skip with the reason elsewhere.
+# The page is tested in a real browser, by axe and by SARIF's official schema where they can be had; the tests skip with the reason elsewhere.
 browser:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 || true
-	@test -d build/node_modules/axe-core || npm install --silent --prefix build axe-core >/dev/null 2>&1 || true
+	@test -d build/node_modules/axe-core -a -d build/node_modules/@microsoft/jest-sarif || \
+	  npm install --silent --prefix build axe-core @microsoft/jest-sarif >/dev/null 2>&1 || true
 
 test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

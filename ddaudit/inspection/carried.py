@@ -41,15 +41,17 @@ class Carried:
         return sum(item.n_bytes for item in self.items)
 
     @property
+    def _format(self) -> str:
+        return "ddaudit's own format" if self.reader == "native" else self.reader
+
+    @property
     def sentence(self) -> str:
         """The finding."""
         if not self.items:
-            return f"The file opens safely as {self.reader} and carries nothing besides what it shows."
+            return f"The file opens safely as {self._format} and carries nothing besides what it shows."
         if not len(self.pixels):
             pieces = f"{len(self.items)} piece{'s' if len(self.items) > 1 else ''}"
-            return (
-                f"The file opens safely as {self.reader} but carries {pieces} of content that reading it does not show."
-            )
+            return f"The file opens safely as {self._format} but carries {pieces} of content that reading it does not show."
         found = f"The file carries {len(self.pixels)} stored images besides, or behind, what it shows"
         if self.training_images is None:
             return f"{found}; without the original it cannot be told whether they are training images."

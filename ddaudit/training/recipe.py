@@ -56,12 +56,16 @@ class Recipe:
     def sentence(self) -> str:
         """The recipe in words, for reports."""
         width = f" of width {self.options['width']}" if "width" in self.options else ""
+        return f"{self.architecture}{width}, {self.protocol()}"
+
+    def protocol(self) -> str:
+        """The recipe in words, whatever the architecture."""
         drop = "one tenfold drop half-way" if self.schedule == "step" else "cosine decay"
         extra = {"none": "no augmentation", "dsa": "DSA", "crop_scale_rotate": "crop, scale or rotate"}[
             self.augmentation
         ]
         return (
-            f"{self.architecture}{width}, {self.epochs} epochs, SGD {self.lr:g} with {drop}, "
+            f"{self.epochs} epochs, SGD {self.lr:g} with {drop}, "
             f"momentum {self.momentum:g}, weight decay {self.weight_decay:g}, batch {self.batch}, {extra}, last epoch"
         )
 

@@ -16,6 +16,7 @@ from ddaudit.checks.backdoor.inversion import (
     invert_into,
     invert_set,
 )
+from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
@@ -124,12 +125,15 @@ def inversion(case: AuditCase) -> CheckResult:
         evidence=_evidence(case, audited, null, comparison, target, study),
         assumptions=[
             Assumption(
-                text="Clean sets resemble S: they have its size, labels and pixel space, and two ways of making.",
+                text="The clean sets resemble this one: they have its size, labels and pixel space; half are real images, half distilled.",
                 held=None,
             ),
-            Assumption(text="A valid trigger was found for every class of S.", held=bool(reached.all())),
             Assumption(
-                text=f"The planted triggers work: median attack success {np.median(successes):.2f}.",
+                text="For every class some trigger was found that works on the images it was made on.",
+                held=bool(reached.all()),
+            ),
+            Assumption(
+                text=f"The triggers planted for the power work: they send {100 * np.median(successes):.0f} % of other images to their class (median).",
                 held=bool(np.median(successes) > 0.5),
             ),
         ],
@@ -262,7 +266,7 @@ def _power(
     size = planted[0][0].size
     defect = (
         f"a {size}x{size} patch on 15 % of a real subset's other-class images, with their labels changed "
-        f"(attack success {min(successes):.2f} to {max(successes):.2f})"
+        f"(attack success {100 * min(successes):.0f} to {100 * max(successes):.0f} %)"
     )
     return Power(value=interval.value, low=interval.low, high=interval.high, defect=defect), successes
 
@@ -270,10 +274,10 @@ def _power(
 def _finding(p: float, name: str, found: Inversion, target: int, success: float) -> str:
     if p < WARN_P:
         return (
-            f'A trigger covering {found.norm[target]:.1f} pixels sends other images to "{name}" (success {success:.2f} on an unseen model '
-            f"and unseen images); clean sets of this size need more (p = {p:.2g}, all classes together)."
+            f'A trigger covering {found.norm[target]:.1f} pixels sends other images to "{name}" ({100 * success:.0f} % of them, on an unseen model '
+            f"and unseen images); clean sets of this size need more ({p_is(p)}, all classes together)."
         )
-    return f"No class is reached by a smaller trigger than clean sets of this size allow (p = {p:.2g}, all classes together)."
+    return f"No class is reached by a smaller trigger than clean sets of this size allow ({p_is(p)}, all classes together)."
 
 
 def _metrics(
@@ -364,7 +368,7 @@ def _evidence(
         Image.from_pixels(
             "recovered_trigger",
             found.mask[target] * found.pattern[target],
-            caption=f'The smallest trigger found for "{names[target]}" (mask times pattern).',
+            caption=f'The smallest trigger found for "{names[target]}" (only the pixels that it changes).',
             alt=f"Recovered trigger for class {names[target]}",
         ),
         Image.from_pixels(

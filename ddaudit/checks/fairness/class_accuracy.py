@@ -108,7 +108,7 @@ def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        defect=f"one class {100 * PLANTED_DROP:g} points below the control (planted in the outcomes of the set's own models)",
+        defect=f"one class {100 * PLANTED_DROP:g} points below the control (made by counting right answers of the set's models as wrong)",
     )
 
 

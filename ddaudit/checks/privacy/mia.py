@@ -200,7 +200,7 @@ def _low_fpr(scores: dict[str, np.ndarray], member: np.ndarray) -> tuple[list[Me
                 name = f"tpr@fpr={fpr:g}[{attack}]"
                 metrics.append(Metric(name=name, value=i.value, low=i.low, high=i.high, n=i.n, better="lower"))
         except TooFewExamplesError as refusal:
-            refusals.append(f"TPR at {fpr:g} false positives is not given: {refusal}.")
+            refusals.append(f"The share of members found at {100 * fpr:g} % false positives is not given: {refusal}.")
     return metrics, refusals
 
 
@@ -246,5 +246,5 @@ def _finding(found: dict[str, Interval], baseline: dict[str, Interval], shown: l
         b = max(baseline.values(), key=lambda b: abs(b.value - 0.5))
         return f"Withheld: {numbers}, but so do models that saw no member ({b.value:.3f}), or the positive control was missed."
     if shown:
-        return f"Members can be told from non-members: {numbers}."
-    return f"Members are not told from non-members: {numbers}."
+        return f"Models trained on the set show which images were in the original: {numbers}."
+    return f"Models trained on the set do not show which images were in the original: {numbers}."

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.phrases import p_is
 from ddaudit.checks.privacy.matched_filter import NEAR_DUPLICATE, Matches, Whitener, best_matches
 from ddaudit.checks.registry import check, trains_nothing
 from ddaudit.checks.verdicts import judge
@@ -118,6 +119,8 @@ def trace(case: AuditCase) -> CheckResult:
         advice=(
             "Treat the named training images as published: start from noise, or drop those images from the original and distil again."
             if flagged.any()
+            else "Ask the publisher whether the images started from real ones; where the original is private, distil again from noise."
+            if leaning < LEANING_P
             else ""
         ),
         references=["Dong, Zhao & Lyu, ICML 2022", "Carlini, Feldman & Nasr, arXiv:2209.14987"],
@@ -182,7 +185,7 @@ def _finding(flagged: np.ndarray, match: Matches, leaning: float, nearer: int) -
         return f"{flagged.sum()} of {len(flagged)} synthetic images are traced to the training image they started from: {named}{more}."
     none = f"None of {len(flagged)} synthetic images is traced to a single training image"
     if leaning < LEANING_P:
-        return f"{none}, but {nearer} resemble a training image more than any held-out one, more than chance allows (p = {leaning:.2g})."
+        return f"{none}, but {nearer} resemble a training image more than any held-out one, more than chance allows ({p_is(leaning)})."
     return f"{none}."
 
 

@@ -150,7 +150,7 @@ def _power(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Power:
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        defect=f"robust accuracy {100 * PLANTED_DROP:g} points below the control's (planted in the outcomes of the set's own models)",
+        defect=f"robust accuracy {100 * PLANTED_DROP:g} points below the control's (made by counting right answers of the set's models as wrong)",
     )
 
 

@@ -63,7 +63,7 @@ def cross_architecture(case: AuditCase) -> CheckResult:
         value=power.value,
         low=power.low,
         high=power.high,
-        defect=f"one architecture {100 * PLANTED_DROP:g} points below random real images (planted in the outcomes of the set's own models)",
+        defect=f"one architecture {100 * PLANTED_DROP:g} points below random real images (made by counting right answers of the set's models as wrong)",
     )
     reached = [accuracy_over_seeds(a) for a in ours]
     baseline = [accuracy_over_seeds(b) for b in theirs]
@@ -168,7 +168,7 @@ def _figure(names: list[str], reached: list[Interval], baseline: list[Interval])
 def _table(case: AuditCase, names: list[str], outcomes: np.ndarray, count: int) -> Table:
     return Table(
         name="accuracy_by_architecture_and_seed",
-        caption=f"Held-out accuracy of every model. Recipe, on each architecture: {case.cross_recipe.sentence()}.",
+        caption=f"Held-out accuracy of every model. Recipe: {case.cross_recipe.protocol()}.",
         columns=["architecture", "trained on", "seed", "accuracy"],
         rows=[
             [name, "audited set" if j < count else "random real subset", j % count + 1, round(float(row.mean()), 4)]
