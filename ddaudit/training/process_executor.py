@@ -8,9 +8,10 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -80,14 +81,28 @@ class Processes(Executor):
 
     def _submit(self, task: Task) -> tuple[ProcessPoolExecutor, Future[list[str]]]:
         pool = self._idle.pop() or self._pool()
-        try:
-            return pool, pool.submit(_do, *task)
-        except BrokenProcessPool:  # its process died while it had nothing to do
-            pool = self._pool()
-            return pool, pool.submit(_do, *task)
+        with _interrupts_held_back():
+            try:
+                return pool, pool.submit(_do, *task)
+            except BrokenProcessPool:  # its process died while it had nothing to do
+                pool = self._pool()
+                return pool, pool.submit(_do, *task)
 
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, _begin, (self._theirs,))
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C, not even before they could ignore it; here it comes a moment later."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _obituary(deaths: int) -> str:

@@ -110,6 +110,11 @@ def inversion(case: AuditCase) -> CheckResult:
     study.invert_ahead([case.audited, *study.clean_sets, *(one for _, one in planted)])
     audited = study.invert(case.audited)
     null = np.stack([study.statistic(study.invert(one)) for one in study.clean_sets])
+    if (null == null[0]).all():
+        return inversion.result(
+            "inconclusive",
+            "No trigger was found in the clean sets, so there is nothing to compare with: use a profile with more inversion steps.",
+        )
     comparison = compare_with_clean(study.statistic(audited), null)
     target = int(comparison.z.argmax())
     p = study.p(comparison)

@@ -54,7 +54,9 @@ def judged(
 ) -> Callable[..., CheckResult]:
     """INVERT's result where the inversions are given: what each class's norm is divided by in S, and in planted sets."""
 
-    def judge(divided: dict[int, float], planted: float = 2.0, seed: int = 0, unreached: bool = False) -> CheckResult:
+    def judge(
+        divided: dict[int, float], planted: float = 2.0, seed: int = 0, unreached: bool = False, hopeless: bool = False
+    ) -> CheckResult:
         case = case_of(
             real_images(digits.train, 10), digits,
             inversion_controls=12, inversion_planted=4, inversion_models=1, distillation_steps=1,
@@ -69,7 +71,7 @@ def judged(
             elif "backdoored" in data.name:
                 low = {next(planted_labels): planted}
             norm = norms(rng, low)
-            if unreached and data is case.audited:
+            if hopeless or (unreached and data is case.audited):
                 norm[:] = np.inf
             shape = (10, 1, 8, 8)
             return Inversion(norm, np.ones(10), np.full(shape, 0.1, np.float32), np.ones(shape, np.float32))
@@ -125,6 +127,14 @@ def test_where_no_trigger_reaches_any_class_nothing_is_concluded(judged: Callabl
     result = judged({}, unreached=True)
     assert result.verdict == "inconclusive"
     assert result.metric("mask_norm").value is None
+
+
+def test_where_the_clean_sets_give_no_trigger_either_the_advice_is_to_search_longer(
+    judged: Callable[..., CheckResult],
+) -> None:
+    result = judged({}, hopeless=True)
+    assert result.verdict == "inconclusive"
+    assert "more inversion steps" in result.finding
 
 
 def test_models_that_know_nothing_are_not_assessed(digits: Original, real_images: Sets, case_of: Cases) -> None:
