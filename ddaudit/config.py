@@ -102,6 +102,7 @@ PROFILES: dict[str, AuditConfig] = {
         profile="standard",
         recipe="published",
         seeds=5,
+        control_draws=8,
         cross_architectures=("MLP", "LeNet", "VGG11"),
         ranking_seeds=2,
         test_examples=10_000,
