@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -126,9 +126,8 @@ class AuditCase:
         return [self.model(*one) for one in wanted]
 
     def _train_together(self, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> None:
-        for fingerprint, recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.items():
-            mine = [(data, self.seed("train", index)) for data, r, index in wanted if r.fingerprint() == fingerprint]
-            sets, seeds = [data for data, _ in mine], [seed for _, seed in mine]
+        for recipe, mine in _by_recipe(wanted):
+            sets, seeds = [data for data, _, _ in mine], [self.seed("train", index) for _, _, index in mine]
             if len(mine) > 1 and fits_together(sets, recipe):
                 told = partial(self.progress, f"{len(mine)} models of {recipe.architecture}")
                 train_together(sets, recipe, seeds, self.device, self.store, told)
@@ -150,8 +149,7 @@ class AuditCase:
     def trainings(self, what: str, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> list[Work]:
         """What ``train_all(wanted)`` costs, and taking the held-out images through the models; a piece for each recipe."""
         pieces = []
-        for fingerprint, recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.items():
-            mine = [one for one in wanted if one[1].fingerprint() == fingerprint]
+        for recipe, mine in _by_recipe(wanted):
             held = self.held(*(partial(self.model, *one) for one in mine))
             images = recipe.epochs * len(mine[0][0])
             pieces += [
@@ -228,3 +226,11 @@ class AuditCase:
         return controls.own_distillations(
             self.reference, self.audited, count, distiller, self.config.seed, self.device, self.store, progress
         )
+
+
+def _by_recipe(
+    wanted: Sequence[tuple[LabelledImages, Recipe, int]],
+) -> Iterator[tuple[Recipe, list[tuple[LabelledImages, Recipe, int]]]]:
+    """Every recipe with what is wanted by it, in the order of first demand."""
+    for fingerprint, recipe in {recipe.fingerprint(): recipe for _, recipe, _ in wanted}.items():
+        yield recipe, [one for one in wanted if one[1].fingerprint() == fingerprint]

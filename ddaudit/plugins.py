@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -33,3 +33,24 @@ def loaded(entry: EntryPoint, what: str) -> Any:
         raise AuditError(
             f"The {what} {entry.name!r} ({entry.value}) cannot be loaded: {failure}. Repair or remove its package."
         ) from failure
+
+
+def names(group: str, own: Mapping[str, object]) -> list[str]:
+    """What can be asked for by name, our own first."""
+    return [*own, *installed(group, own)]
+
+
+def named(name: str, group: str, own: Mapping[str, Any], what: str) -> Any:
+    """Our own of that name, or else another package's.
+
+    Raises
+    ------
+    AuditError
+        Where there is none, or its package cannot be loaded.
+    """
+    if name in own:
+        return own[name]
+    others = installed(group, own)
+    if name not in others:
+        raise AuditError(f"There is no {what} {name!r}; there are {', '.join([*own, *others])}.")
+    return loaded(others[name], what)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -151,37 +151,25 @@ def scan(
         chosen = replace(chosen, cross_architectures=tuple(architecture))
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
+    question: dict[str, Any] = {
+        "path": path,
+        "original": settings.original,
+        "config": chosen,
+        "data_root": settings.data_root,
+        "download": download,
+        "run": run,
+        "packing": packing,
+        "pixel_space": pixel_space,
+        "checks": check,
+    }
     if dry_run:
         with progress() as told:
-            planned = plan(
-                path,
-                settings.original,
-                config=chosen,
-                data_root=settings.data_root,
-                download=download,
-                run=run,
-                packing=packing,
-                pixel_space=pixel_space,
-                checks=check,
-                progress=told,
-            )
+            planned = plan(**question, progress=told)
         print_plan(planned, out)
         return
     require_writable(output)
     with progress() as told:
-        card = run_scan(
-            path,
-            settings.original,
-            config=chosen,
-            data_root=settings.data_root,
-            download=download,
-            run=run,
-            packing=packing,
-            pixel_space=pixel_space,
-            checks=check,
-            progress=told,
-            command=shlex.join(["ddaudit", *sys.argv[1:]]),
-        )
+        card = run_scan(**question, progress=told, command=shlex.join(["ddaudit", *sys.argv[1:]]))
     card = gated(card, settings.gate, datetime.now(UTC).date())
     written = write_reports(card, output, formats)
     if key:

@@ -12,8 +12,7 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.distribution_matching import DistributionMatching
-from ddaudit.errors import AuditError
-from ddaudit.plugins import installed, loaded
+from ddaudit.plugins import named, names
 
 GROUP = "ddaudit.distillers"
 """Entry-point group: an entry's name is the distiller's, its object makes a `Distiller` of the options that
@@ -43,7 +42,7 @@ _OWN: dict[str, Callable[..., Distiller]] = {"DM": DistributionMatching}
 
 def distiller_names() -> list[str]:
     """Every distiller that can be asked for, our own first."""
-    return [*_OWN, *installed(GROUP, _OWN)]
+    return names(GROUP, _OWN)
 
 
 def distiller_named(name: str, **options: object) -> Distiller:
@@ -54,9 +53,5 @@ def distiller_named(name: str, **options: object) -> Distiller:
     AuditError
         Where there is none, or its package cannot be loaded.
     """
-    others = installed(GROUP, _OWN)
-    if name not in _OWN and name not in others:
-        raise AuditError(f"There is no distiller {name!r}; there are {', '.join(distiller_names())}.")
-    make = _OWN[name] if name in _OWN else loaded(others[name], "distiller")
-    made: Distiller = make(**options)
+    made: Distiller = named(name, GROUP, _OWN, "distiller")(**options)
     return made

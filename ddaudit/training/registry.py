@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddaudit.errors import AuditError
-from ddaudit.plugins import installed, loaded
+from ddaudit.plugins import named, names
 from ddaudit.training.recipe import Recipe, fast, published
 
 GROUP = "ddaudit.recipes"
@@ -29,7 +28,7 @@ _OWN: dict[str, Factory] = {"fast": _fast, "published": _published}
 
 def recipe_names() -> list[str]:
     """Every recipe that can be asked for, our own first."""
-    return [*_OWN, *installed(GROUP, _OWN)]
+    return names(GROUP, _OWN)
 
 
 def recipe_named(name: str, *, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
@@ -40,9 +39,7 @@ def recipe_named(name: str, *, method: str | None, original: str, threads: int, 
     AuditError
         Where there is none, or its package cannot be loaded.
     """
-    others = installed(GROUP, _OWN)
-    if name not in _OWN and name not in others:
-        raise AuditError(f"There is no recipe {name!r}; there are {', '.join(recipe_names())}.")
-    factory = _OWN[name] if name in _OWN else loaded(others[name], "recipe")
-    recipe: Recipe = factory(method=method, original=original, threads=threads, pixels=pixels)
+    recipe: Recipe = named(name, GROUP, _OWN, "recipe")(
+        method=method, original=original, threads=threads, pixels=pixels
+    )
     return recipe

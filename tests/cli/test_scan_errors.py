@@ -1,31 +1,12 @@
 """What the user sees when a scan cannot start: one sentence that says what to do, exit code 2, nothing left behind."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from ddaudit.cli import main
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run the command line in an empty folder; returns (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DDAUDIT_CACHE_DIR", str(tmp_path / "cache"))
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ddaudit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
 
 
 def text_named_pt(folder):
@@ -62,10 +43,10 @@ def original_not_there(folder):
 @pytest.mark.parametrize(
     "make", [text_named_pt, missing_file, other_size, other_classes, unknown_original, original_not_there]
 )
-def test_a_scan_that_cannot_start_says_why_in_a_sentence(run, tmp_path, make):
+def test_a_scan_that_cannot_start_says_why_in_a_sentence(ddaudit, tmp_path, make):
     path, original, words = make(tmp_path)
     before = sorted(tmp_path.iterdir())
-    code, out, err = run("scan", path, "--original", original, "--device", "cpu", "--quiet")
+    code, out, err = ddaudit("scan", path, "--original", original, "--device", "cpu", "--quiet")
     assert code == 2
     assert out == ""
     assert err.startswith("Error: ")
@@ -75,17 +56,19 @@ def test_a_scan_that_cannot_start_says_why_in_a_sentence(run, tmp_path, make):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_output_folder_that_cannot_be_written_is_found_before_the_work(run, tmp_path):
+def test_an_output_folder_that_cannot_be_written_is_found_before_the_work(ddaudit, tmp_path):
     (tmp_path / "taken").write_text("a file where the folder should be")
-    code, _, err = run("scan", EXAMPLE, "--original", "digits", "--output", tmp_path / "taken" / "report", "--quiet")
+    code, _, err = ddaudit(
+        "scan", EXAMPLE, "--original", "digits", "--output", tmp_path / "taken" / "report", "--quiet"
+    )
     assert code == 2
     assert "taken" in err
     assert "Choose a folder" in err
     assert (tmp_path / "taken").read_text() == "a file where the folder should be"
 
 
-def test_unknown_profiles_and_formats_name_those_that_exist(run):
-    code, _, err = run("scan", EXAMPLE, "--original", "digits", "--profile", "hasty", "--quiet")
+def test_unknown_profiles_and_formats_name_those_that_exist(ddaudit):
+    code, _, err = ddaudit("scan", EXAMPLE, "--original", "digits", "--profile", "hasty", "--quiet")
     assert (code, "quick" in err) == (2, True)
-    code, _, err = run("scan", EXAMPLE, "--original", "digits", "--format", "pdf", "--quiet")
+    code, _, err = ddaudit("scan", EXAMPLE, "--original", "digits", "--format", "pdf", "--quiet")
     assert (code, "html" in err) == (2, True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.curves import curve
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
-from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Series, Table
+from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 
@@ -64,8 +65,8 @@ def class_accuracy(case: AuditCase) -> CheckResult:
                 x_label="class",
                 y_label="accuracy",
                 series=[
-                    _series("audited set", names, ours, "subject"),
-                    _series("random real subset", names, theirs, "control"),
+                    curve("audited set", names, ours, "subject"),
+                    curve("random real subset", names, theirs, "control"),
                 ],
             ),
             Table(
@@ -137,19 +138,6 @@ def _metric(name: str, ours: Interval, theirs: Interval) -> Metric:
         unit="fraction",
         better="higher",
         controls=[ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high)],
-    )
-
-
-def _series(name: str, classes: tuple[str, ...], intervals: list[Interval], role: str) -> Series:
-    return Series.model_validate(
-        {
-            "name": name,
-            "x": list(classes),
-            "y": [i.value for i in intervals],
-            "low": [i.low for i in intervals],
-            "high": [i.high for i in intervals],
-            "role": role,
-        }
     )
 
 

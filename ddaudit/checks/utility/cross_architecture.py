@@ -6,11 +6,12 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.claims import verify
+from ddaudit.checks.curves import curve
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
+from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 from ddaudit.training.recipe import Recipe
 
@@ -143,25 +144,16 @@ def _advice(worse: list[str], overstated: list[str]) -> str:
 
 
 def _figure(names: list[str], reached: list[Interval], baseline: list[Interval]) -> Figure:
-    def series(name: str, intervals: list[Interval], role: str) -> Series:
-        return Series.model_validate(
-            {
-                "name": name,
-                "x": names,
-                "y": [i.value for i in intervals],
-                "low": [i.low for i in intervals],
-                "high": [i.high for i in intervals],
-                "role": role,
-            }
-        )
-
     return Figure(
         name="accuracy_by_architecture",
         caption="Held-out accuracy by architecture, with 95 % intervals.",
         form="points",
         x_label="architecture",
         y_label="accuracy",
-        series=[series("audited set", reached, "subject"), series("random real subset", baseline, "control")],
+        series=[
+            curve("audited set", names, reached, "subject"),
+            curve("random real subset", names, baseline, "control"),
+        ],
     )
 
 

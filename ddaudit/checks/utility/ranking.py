@@ -9,15 +9,15 @@ import numpy as np
 
 from ddaudit import controls
 from ddaudit.case import AuditCase
+from ddaudit.checks.curves import curve
 from ddaudit.checks.registry import SkippedError, check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, Figure, Metric, Series, Table
+from ddaudit.results import Assumption, CheckResult, Figure, Metric, Table
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 from ddaudit.statistics.ranking import mean_score, negative, worth
 from ddaudit.training.cost import Work
-from ddaudit.training.recipe import Recipe
-from ddaudit.training.registry import recipe_named
+from ddaudit.training.recipe import Recipe, fast
 
 #: Each of the two differences that a score is made of, so that the score's interval holds at 95 %.
 CONFIDENCE = 0.975
@@ -50,15 +50,15 @@ def _hard(case: AuditCase) -> list[Training]:
 def _growing(case: AuditCase) -> dict[int, list[Training]]:
     """By multiple of S's size: models of S (0) and of random real sets, by the fast recipe."""
     _, height, width = case.audited.shape
-    fast = recipe_named("fast", method=None, original="", threads=case.config.threads, pixels=height * width)
+    quick = fast(threads=case.config.threads, pixels=height * width)
     available = np.bincount(case.reference.train.labels, minlength=case.audited.classes)
     needed = np.bincount(case.audited.hard_labels, minlength=case.audited.classes)
     count = case.config.ranking_seeds
-    wanted = {0: [(case.audited, fast, i) for i in range(count)]}
+    wanted = {0: [(case.audited, quick, i) for i in range(count)]}
     for times in case.config.ranking_times:
         if (times * needed <= available).all():
             sets = [_real(case, times, i) for i in range(count)]
-            wanted[times] = [(data, fast, i) for i, data in enumerate(sets)]
+            wanted[times] = [(data, quick, i) for i, data in enumerate(sets)]
     return wanted
 
 
@@ -186,10 +186,6 @@ def _finding(case: AuditCase, ior: Interval, value: float | None, low: float, hi
 
 
 def _figure(case: AuditCase, sizes: dict[int, int], accuracies: dict[int, Interval]) -> Figure:
-    def series(name: str, x: list[float], points: list[Interval], role: str) -> Series:
-        ends = {"low": [p.low for p in points], "high": [p.high for p in points]}
-        return Series.model_validate({"name": name, "x": x, "y": [p.value for p in points], "role": role} | ends)
-
     numbers = [float(size) for size in sizes.values()]
     return Figure(
         name="accuracy_by_number_of_real_images",
@@ -199,8 +195,8 @@ def _figure(case: AuditCase, sizes: dict[int, int], accuracies: dict[int, Interv
         y_label="accuracy",
         x_scale="log",
         series=[
-            series("audited set", numbers, [accuracies[0]] * len(numbers), "subject"),
-            series("random real images", numbers, [accuracies[times] for times in sizes], "control"),
+            curve("audited set", numbers, [accuracies[0]] * len(numbers), "subject"),
+            curve("random real images", numbers, [accuracies[times] for times in sizes], "control"),
         ],
     )
 
