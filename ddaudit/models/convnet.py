@@ -8,7 +8,7 @@ from torch import nn
 
 from ddaudit.errors import AuditError
 from ddaudit.models.classifier import Classifier, TrunkAndHead
-from ddaudit.models.layers import Shape, norm_layer, stem_padding, stem_sides
+from ddaudit.models.layers import HalvingPool, Shape, norm_layer, stem_padding, stem_sides
 from ddaudit.models.registry import register
 
 
@@ -66,7 +66,7 @@ def convnet(
 def _pooling_layers(kind: str) -> list[nn.Module]:
     match kind:
         case "average":
-            return [nn.AvgPool2d(2)]
+            return [HalvingPool()]
         case "max":
             return [nn.MaxPool2d(2)]
         case "none":

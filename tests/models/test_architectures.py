@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ddaudit.errors import AuditError
 from ddaudit.models import Classifier, build
+from ddaudit.models.layers import HalvingPool
 
 SIX = ("MLP", "ConvNet", "LeNet", "AlexNet", "VGG11", "ResNet18")
 BATCH_NORM = ("ConvNetBN", "AlexNetBN", "VGG11BN", "ResNet18BN")
@@ -190,3 +191,15 @@ def test_impossible_sizes_are_refused_with_the_size(name: str, side: int, option
 def test_unknown_options_are_refused_with_the_choices(option: str) -> None:
     with pytest.raises(AuditError, match=f"no {option} 'silly'; choose"):
         model("ConvNet", 3, 32, **{option: "silly"})
+
+
+@pytest.mark.parametrize("side", [8, 15, 32])
+def test_pooling_by_a_convolution_is_average_pooling_to_the_last_bit(side: int) -> None:
+    ours, theirs = (images(5, side).requires_grad_() for _ in range(2))
+    pooled, expected = HalvingPool()(ours), functional.avg_pool2d(theirs, 2)
+    assert torch.equal(pooled, expected)
+    pooled.square().sum().backward()
+    expected.square().sum().backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert torch.equal(ours.grad, theirs.grad)

@@ -1,13 +1,20 @@
 """Devices are named or refused in a sentence; threads and determinism are put back as they were."""
 
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.errors import AuditError
 from ddaudit.training.device import NAMES, describe, give_back_memory, repeatable, resolve, threads
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Store
+from ddaudit.training.trainer import train
 
 
 def test_an_unknown_device_is_refused_with_the_names_that_exist() -> None:
@@ -62,12 +69,34 @@ def test_determinism_is_put_back_whatever_happens_inside(monkeypatch: pytest.Mon
         with repeatable():
             assert torch.are_deterministic_algorithms_enabled()
             assert not torch.backends.cudnn.benchmark
+            assert not torch.utils.deterministic.fill_uninitialized_memory
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.backends.cudnn.benchmark is benchmark
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_no_memory_is_read_before_it_is_written(
+    some_digits: Callable[[int], LabelledImages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's filling of new memory with NaN is off in ``repeatable``; were anything read from there, it would show when it is on."""
+    recipe = Recipe("brisk", epochs=3)
+
+    def weights() -> dict[str, Tensor]:
+        return train(some_digits(2), recipe, 0, torch.device("cpu"), Store(None)).network.state_dict()
+
+    without = weights()
+    monkeypatch.setattr("ddaudit.training.trainer.repeatable", nullcontext)
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        filled = weights()
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert all(torch.equal(filled[name], tensor) for name, tensor in without.items())
 
 
 def resident() -> int:
