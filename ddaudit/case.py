@@ -71,14 +71,21 @@ class AuditCase:
             original=self.original.name if self.original else "",
             threads=self.config.threads,
             pixels=height * width,
+            learning_rate=self.distilled.provenance.learning_rate,
         )
 
     @cached_property
     def cross_recipe(self) -> Recipe:
         """The protocol of architectures beside the ConvNet."""
         _, height, width = self.audited.shape
-        method, name = self.distilled.provenance.method, self.original.name if self.original else ""
-        return recipes.for_any_architecture(method, name, threads=self.config.threads, pixels=height * width)
+        provenance, name = self.distilled.provenance, self.original.name if self.original else ""
+        return recipes.for_any_architecture(
+            provenance.method,
+            name,
+            threads=self.config.threads,
+            pixels=height * width,
+            learning_rate=provenance.learning_rate,
+        )
 
     @cached_property
     def inversion_recipe(self) -> Recipe:

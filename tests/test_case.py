@@ -160,3 +160,11 @@ def test_where_the_device_asks_for_it_models_are_trained_as_one(
     assert len(together.store.made) == 3
     for a, b in zip(one_by_one, as_one, strict=True):
         np.testing.assert_allclose(a.logits(pixels), b.logits(pixels), atol=1e-4)
+
+
+def test_the_learning_rate_that_the_file_brings_reaches_the_published_recipe(digits: Original) -> None:
+    case = a_case(digits, side=32)
+    case.__dict__.pop("recipe", None)
+    case.config = replace(CONFIG, recipe="published")
+    case.distilled = replace(case.distilled, provenance=replace(case.distilled.provenance, learning_rate=0.02))
+    assert case.recipe.lr == case.cross_recipe.lr == 0.02

@@ -27,7 +27,7 @@ def make(shape, classes):
 BRIEF = """
 from ddaudit.training.recipe import Recipe
 
-def make(*, method, original, threads, pixels):
+def make(*, method, original, threads, pixels, learning_rate):
     return Recipe(f"brief, for {original}", architecture="Linear", epochs=20, lr=0.1, schedule="cosine", threads=threads)
 """
 AVERAGE = """

@@ -10,6 +10,8 @@ from typing import Any, Literal
 #: Methods whose published evaluation uses differentiable Siamese augmentation for 1000 epochs
 #: (Zhao & Bilen 2021; the others are evaluated without augmentation for 300).
 DSA_METHODS = frozenset({"DSA", "DM", "MTT", "CAFE", "CAM-DM", "IDM", "FTD", "TESLA"})
+#: A learning rate outside this range is nobody's: a file that brings one is trained by the protocol's.
+PLAUSIBLE_RATES = (1e-4, 1.0)
 #: Images of at most so many pixels train with one thread and the small ConvNet.
 SMALL = 16 * 16
 GREY_DIGITS = frozenset({"mnist", "fashion_mnist"})
@@ -74,16 +76,26 @@ class Recipe:
         return replace(self, architecture=architecture, options=options)
 
 
-def published(method: str | None, original: str, *, threads: int) -> Recipe:
+def published(method: str | None, original: str, *, threads: int, learning_rate: float | None = None) -> Recipe:
     """The protocol by which the field reports accuracies (Zhao et al. 2021), as the method's authors use it.
 
     Their code trains for 1000 epochs wherever it augments, and for 300 where it does not.
+
+    Parameters
+    ----------
+    learning_rate : float, optional
+        That the file brings: methods that distil it too (MTT, DD) are evaluated by it.
     """
     if (method or "").upper() in DSA_METHODS:
-        return Recipe("published, with DSA", epochs=1000, augmentation="dsa", threads=threads)
-    if original.lower().replace("-", "_") in GREY_DIGITS:
-        return Recipe("published", epochs=1000, augmentation="crop_scale_rotate", threads=threads)
-    return Recipe("published", epochs=300, threads=threads)
+        recipe = Recipe("published, with DSA", epochs=1000, augmentation="dsa", threads=threads)
+    elif original.lower().replace("-", "_") in GREY_DIGITS:
+        recipe = Recipe("published", epochs=1000, augmentation="crop_scale_rotate", threads=threads)
+    else:
+        recipe = Recipe("published", epochs=300, threads=threads)
+    low, high = PLAUSIBLE_RATES
+    if learning_rate is None or not low <= learning_rate <= high:
+        return recipe
+    return replace(recipe, name=f"{recipe.name}, at the file's learning rate", lr=learning_rate)
 
 
 def fast(*, threads: int, pixels: int) -> Recipe:
@@ -96,11 +108,13 @@ def fast(*, threads: int, pixels: int) -> Recipe:
     return Recipe("fast", epochs=100, lr=0.03, schedule="cosine", threads=threads)
 
 
-def for_any_architecture(method: str | None, original: str, *, threads: int, pixels: int) -> Recipe:
+def for_any_architecture(
+    method: str | None, original: str, *, threads: int, pixels: int, learning_rate: float | None = None
+) -> Recipe:
     """The published protocol, by which other architectures' accuracies are claimed too; at 8x8 one that suits networks without norm.
 
     On ten digits a class LeNet is still at 0.5 after 150 steps and beyond 0.8 after 500.
     """
     if pixels <= SMALL:
         return Recipe("long", epochs=500, lr=0.02, schedule="cosine", threads=threads)
-    return published(method, original, threads=threads)
+    return published(method, original, threads=threads, learning_rate=learning_rate)

@@ -11,15 +11,15 @@ GROUP = "ddaudit.recipes"
 """Entry-point group: an entry's name is the recipe's, its object a `Factory`."""
 
 Factory = Callable[..., Recipe]
-"""``(*, method, original, threads, pixels) -> Recipe``: for a set made by ``method`` (None where the file does not
-say) from ``original``, of images of ``pixels`` positions, on ``threads`` CPU threads."""
+"""``(*, method, original, threads, pixels, learning_rate) -> Recipe``: for a set made by ``method`` from ``original``, of images
+of ``pixels`` positions, on ``threads`` CPU threads; method and learning rate are None where the file does not say."""
 
 
-def _published(*, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
-    return published(method, original, threads=threads)
+def _published(*, method: str | None, original: str, threads: int, pixels: int, learning_rate: float | None) -> Recipe:
+    return published(method, original, threads=threads, learning_rate=learning_rate)
 
 
-def _fast(*, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
+def _fast(*, method: str | None, original: str, threads: int, pixels: int, learning_rate: float | None) -> Recipe:
     return fast(threads=threads, pixels=pixels)
 
 
@@ -31,7 +31,9 @@ def recipe_names() -> list[str]:
     return names(GROUP, _OWN)
 
 
-def recipe_named(name: str, *, method: str | None, original: str, threads: int, pixels: int) -> Recipe:
+def recipe_named(
+    name: str, *, method: str | None, original: str, threads: int, pixels: int, learning_rate: float | None = None
+) -> Recipe:
     """The recipe of that name for a set.
 
     Raises
@@ -40,6 +42,6 @@ def recipe_named(name: str, *, method: str | None, original: str, threads: int, 
         Where there is none, or its package cannot be loaded.
     """
     recipe: Recipe = named(name, GROUP, _OWN, "recipe")(
-        method=method, original=original, threads=threads, pixels=pixels
+        method=method, original=original, threads=threads, pixels=pixels, learning_rate=learning_rate
     )
     return recipe

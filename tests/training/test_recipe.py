@@ -35,6 +35,17 @@ def test_the_published_optimizer_is_the_papers() -> None:
         assert (recipe.schedule, recipe.architecture, recipe.options) == ("step", "ConvNet", {})
 
 
+@pytest.mark.parametrize(
+    ("brought", "used"), [(0.0288, 0.0288), (None, 0.01), (1e9, 0.01), (0.0, 0.01), (float("nan"), 0.01)]
+)
+def test_a_plausible_learning_rate_that_the_file_brings_is_the_published_one(
+    brought: float | None, used: float
+) -> None:
+    recipe = published("MTT", "cifar10", threads=1, learning_rate=brought)
+    assert recipe.lr == used
+    assert ("file's learning rate" in recipe.name) == (used != 0.01)
+
+
 def test_every_dsa_method_is_spelt_as_the_readers_spell_it() -> None:
     for method in DSA_METHODS:
         assert stated_in(Path(f"/{method.lower()}_cifar10.pt")).method == method
