@@ -14,18 +14,28 @@ from ddaudit import controls
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.originals import Original
-from ddaudit.distillation.registry import Distiller
+from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
 from ddaudit.training.batched import fits_together
-from ddaudit.training.cost import FORWARD, Work
+from ddaudit.training.cost import FORWARD, GRADIENT, Work
 from ddaudit.training.device import trains_together
 from ddaudit.training.executor import Executor, Serial, Task
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import NotHeldError, Store
-from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train, train_into, train_together
+from ddaudit.training.trainer import (
+    EVALUATION_THREADS,
+    TrainedModel,
+    dataset_fingerprint,
+    train,
+    train_into,
+    train_together,
+)
+
+#: Real images of a class in a step of our own distillations.
+DISTILLATION_BATCH = 64
 
 
 @dataclass(eq=False)
@@ -203,6 +213,15 @@ class AuditCase:
             self.reference.train, self.audited, self.config.seed, index, purpose, f"random real subset {index + 1}"
         )
 
+    def k_means_subsets(self, count: int) -> list[LabelledImages]:
+        """Real images close to the centres of k-means, in S's size and layout."""
+        train = self.reference.train
+        return [controls.k_means(train, self.audited, self.config.seed, i, self.store) for i in range(count)]
+
+    def models_of(self, sets: Sequence[LabelledImages]) -> list[TrainedModel]:
+        """One model of each set, with the seeds that S's models have."""
+        return self.train_all([(one, self.recipe, i) for i, one in enumerate(sets)])
+
     @cached_property
     def _compared_models(self) -> list[TrainedModel]:
         ours = [(self.audited, self.recipe, i) for i in range(self.config.seeds)]
@@ -227,12 +246,36 @@ class AuditCase:
         """One model of each random real subset, with the seeds that S's models have."""
         return self._compared_models[self.config.seeds :]
 
-    def own_distillations(self, count: int, distiller: Distiller) -> list[LabelledImages]:
-        """Clean sets of our own making; see ``ddaudit.controls``."""
+    @cached_property
+    def clean_distillations(self) -> list[LabelledImages]:
+        """Clean sets of our own making, each distilled from noise and a random half of the original."""
+        distiller = DistributionMatching(
+            ipc=max(1, round(self.audited.ipc)),
+            iterations=self.config.distillation_steps,
+            lr_images=10.0,
+            batch_real=DISTILLATION_BATCH,
+            width=self.config.inversion_width,
+            threads=EVALUATION_THREADS,
+        )
         progress: Callable[[int, int], None] = lambda done, of: self.progress("clean distillations", done, of)  # noqa: E731
         return controls.own_distillations(
-            self.reference, self.audited, count, distiller, self.config.seed, self.device, self.store, progress
+            self.reference,
+            self.audited,
+            self.config.inversion_controls // 2,
+            distiller,
+            self.config.seed,
+            self.device,
+            self.store,
+            progress,
         )
+
+    def distilling(self) -> Work:
+        """What ``clean_distillations`` costs."""
+        config, classes = self.config, self.audited.classes
+        sets, trunk = config.inversion_controls // 2, self.inversion_recipe.on("ConvNet", width=config.inversion_width)
+        images = config.distillation_steps * (DISTILLATION_BATCH * classes + GRADIENT * sets * len(self.audited))
+        held = self.held(lambda: self.clean_distillations)
+        return Work("clean distillations", 1, trunk, images, FORWARD, held=held, side_by_side=False)
 
 
 def _by_recipe(

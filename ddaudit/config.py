@@ -23,6 +23,8 @@ class AuditConfig:
         Models trained on S.
     control_draws : int
         Random real subsets, one model each.
+    better_controls : int
+        Models of k-means subsets, and of our own distillations, with which ACCURACY compares as well.
     cross_architectures : tuple of str
         Architectures beside the ConvNet that are trained on S and on random real subsets.
     cross_seeds : int
@@ -71,6 +73,7 @@ class AuditConfig:
     recipe: str = "fast"
     seeds: int = 4
     control_draws: int = 4
+    better_controls: int = 0
     cross_architectures: tuple[str, ...] = ("MLP", "LeNet")
     cross_seeds: int = 4
     ranking_seeds: int = 0
@@ -103,6 +106,7 @@ PROFILES: dict[str, AuditConfig] = {
         recipe="published",
         seeds=5,
         control_draws=8,
+        better_controls=2,
         cross_architectures=("MLP", "LeNet", "VGG11"),
         ranking_seeds=2,
         test_examples=10_000,
@@ -119,6 +123,7 @@ PROFILES: dict[str, AuditConfig] = {
         recipe="published",
         seeds=10,
         control_draws=10,
+        better_controls=5,
         cross_architectures=("MLP", "LeNet", "AlexNet", "VGG11", "ResNet18"),
         cross_seeds=5,
         ranking_seeds=5,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
@@ -13,6 +15,9 @@ from ddaudit.distillation.registry import Distiller
 from ddaudit.errors import AuditError
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.store import Store, array_fingerprint
+
+#: Values of a class that k-means holds at most; from a larger class as many random images are taken.
+CLUSTERED_VALUES = 2**26
 
 
 def random_real(
@@ -26,24 +31,67 @@ def random_real(
         Where the split has fewer images of a class than S.
     """
     rng = generator(run_seed, f"controls/{purpose}", index)
-    counts = times * np.bincount(like.hard_labels, minlength=like.classes)
-    rows = []
-    for label, count in enumerate(counts):
+    rows = [rng.choice(candidates, count, replace=False) for candidates, count in _by_class(split, like, times)]
+    return _images(split, like, np.concatenate(rows), name)
+
+
+def k_means(split: Split, like: LabelledImages, run_seed: int, index: int, store: Store) -> LabelledImages:
+    """By class, the real images closest to the centres of k-means in pixels: a stronger control than random ones.
+
+    Raises
+    ------
+    AuditError
+        Where the split has fewer images of a class than S.
+
+    References
+    ----------
+    Cui et al., DC-BENCH, NeurIPS 2022.
+    """
+
+    def compute() -> dict[str, np.ndarray]:
+        rng = generator(run_seed, "controls/k-means", index)
+        return {"rows": np.concatenate([_central(split, *one, rng) for one in _by_class(split, like)])}
+
+    counts = np.bincount(like.hard_labels, minlength=like.classes)
+    identity = {"k-means of": split.fingerprint, "counts": counts.tolist(), "seed": run_seed, "index": index}
+    rows = store.remember("distillations", identity, compute)["rows"]
+    return _images(split, like, rows, f"k-means subset {index + 1}")
+
+
+def _by_class(split: Split, like: LabelledImages, times: int = 1) -> list[tuple[np.ndarray, int]]:
+    """The rows of each class, and how many of them are wanted."""
+    wanted = []
+    for label, count in enumerate(times * np.bincount(like.hard_labels, minlength=like.classes)):
         candidates = np.flatnonzero(split.labels == label)
         if len(candidates) < count:
             raise AuditError(
                 f"The distilled set holds {count} images of class {label}, the original only {len(candidates)}: "
                 "is this the right original?"
             )
-        rows.append(rng.choice(candidates, count, replace=False))
-    chosen = np.concatenate(rows)
-    return LabelledImages(
-        like.space.to_native(split.pixels(chosen)),
-        split.labels[chosen],
-        like.classes,
-        like.space,
-        name,
-    )
+        wanted.append((candidates, int(count)))
+    return wanted
+
+
+def _central(split: Split, candidates: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` different rows among the candidates, each the closest to a centre that is still free."""
+    if count == 0:
+        return candidates[:0]
+    most = max(count, CLUSTERED_VALUES // int(np.prod(split.shape)))
+    if len(candidates) > most:
+        candidates = np.sort(rng.choice(candidates, most, replace=False))
+    pixels = split.pixels(candidates).reshape(len(candidates), -1)
+    with threadpool_limits(1):  # sums in another order give other centres
+        fitted = KMeans(count, n_init=1, random_state=int(rng.integers(2**31))).fit(pixels)
+        distances = fitted.transform(pixels)
+    chosen: list[int] = []
+    for column in distances.T:
+        column[chosen] = np.inf
+        chosen.append(int(column.argmin()))
+    return candidates[chosen]
+
+
+def _images(split: Split, like: LabelledImages, rows: np.ndarray, name: str) -> LabelledImages:
+    return LabelledImages(like.space.to_native(split.pixels(rows)), split.labels[rows], like.classes, like.space, name)
 
 
 def whole_original(split: Split, like: LabelledImages) -> LabelledImages:

@@ -139,3 +139,40 @@ def test_each_own_distillation_stands_for_a_half_of_the_train_split_of_its_own(
         assert 0.4 < len(pool) / len(digits.train) < 0.6
     shared = len(np.intersect1d(pools[0], pools[1])) / len(digits.train)
     assert 0.18 < shared < 0.32  # independent halves share a quarter
+
+
+def test_a_k_means_subset_holds_different_real_images_each_the_closest_to_a_centre(
+    digits: Original, tmp_path: Path
+) -> None:
+    like = audited(UNEVEN)
+    subset = controls.k_means(digits.train, like, 0, 0, Store(tmp_path))
+    np.testing.assert_array_equal(np.bincount(subset.labels, minlength=10), np.bincount(UNEVEN, minlength=10))
+    real = like.space.to_native(digits.train.pixels())
+    rows = [int(np.flatnonzero((real == image).all((1, 2, 3)))[0]) for image in subset.images]
+    assert len(set(rows)) == len(rows)
+    np.testing.assert_array_equal(digits.train.labels[rows], subset.labels)
+    # One centre is the mean: class 1's only image is the closest to it.
+    ones = np.flatnonzero(digits.train.labels == 1)
+    pixels = digits.train.pixels(ones).reshape(len(ones), -1)
+    closest = ones[np.square(pixels - pixels.mean(0)).sum(1).argmin()]
+    assert rows[list(subset.labels).index(1)] == closest
+
+
+def test_k_means_covers_a_class_better_than_chance_and_comes_from_the_store_the_second_time(
+    digits: Original, tmp_path: Path
+) -> None:
+    like, store = audited(np.repeat(np.arange(10), 10)), Store(tmp_path)
+
+    def distance(subset: LabelledImages) -> float:
+        """Mean over all real images of the squared distance to the closest one of the subset in their class."""
+        real, chosen = digits.train.pixels().reshape(898, -1), subset.pixels().reshape(100, -1)
+        apart = np.square(real[:, None] - chosen[None]).sum(2)
+        return float(np.where(digits.train.labels[:, None] == subset.labels, apart, np.inf).min(1).mean())
+
+    central = controls.k_means(digits.train, like, 0, 0, store)
+    chance = [distance(controls.random_real(digits.train, like, 0, i, "test", "chance")) for i in range(5)]
+    assert distance(central) < min(chance)
+    made = len(store.made)
+    again = controls.k_means(digits.train, like, 0, 0, store)
+    assert len(store.made) == made
+    np.testing.assert_array_equal(again.images, central.images)

@@ -20,7 +20,6 @@ from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.results import (
     Assumption,
     CheckResult,
@@ -37,32 +36,30 @@ from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import Interval, clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_with_clean
 from ddaudit.threats.naive_trigger import NaiveTrigger
-from ddaudit.training.cost import FORWARD, GRADIENT, Work
+from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.executor import Task
 from ddaudit.training.recipe import Recipe
-from ddaudit.training.trainer import EVALUATION_THREADS, TrainedModel
+from ddaudit.training.trainer import TrainedModel
 
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
 UTILITY_FLOOR = 2.0
 SHOWN_IMAGES = 6
-#: Real images of a class in a step of our own distillations.
-REAL_BATCH = 64
 
 
 def _cost(case: AuditCase) -> list[Work]:
     study, config, classes = _Study(case), case.config, case.audited.classes
     sets = 1 + config.inversion_controls + config.inversion_planted
+    distilling = case.distilling()
     # Which models and inversions of our own distillations are there cannot be known before those are.
-    distilled = case.held(lambda: study.clean_sets)
+    distilled = distilling.held
     known = [case.audited, *(one for _, one in _planted(case)), *(study.clean_sets if distilled else ())]
     models = [(one, study.recipe, i) for one in known[1:] for i in range(config.inversion_models)]
     ours = [(case.audited, study.recipe, i) for i in range(config.inversion_models + 1)]  # one of them unseen
     images = config.inversion_steps * config.inversion_models * len(study.rows) * classes
-    matched = config.distillation_steps * (REAL_BATCH * classes + GRADIENT * study.own * len(case.audited))
     return [
         *case.trainings("models of the audited file", ours),
-        Work("clean distillations", 1, study.trunk, matched, FORWARD, held=distilled, side_by_side=False),
+        distilling,
         Work(
             "models of clean and planted sets",
             (sets - 1) * config.inversion_models,
@@ -166,16 +163,6 @@ class _Study:
     def recipe(self) -> Recipe:
         return self.case.inversion_recipe
 
-    @property
-    def own(self) -> int:
-        """How many of the clean sets are our own distillations."""
-        return self.case.config.inversion_controls // 2
-
-    @property
-    def trunk(self) -> Recipe:
-        """The networks on which those are distilled."""
-        return self.recipe.on("ConvNet", width=self.case.config.inversion_width)
-
     @cached_property
     def rows(self) -> np.ndarray:
         """Held-out images on which triggers are sought, the same number of each class where possible."""
@@ -190,16 +177,8 @@ class _Study:
     def clean_sets(self) -> list[LabelledImages]:
         """Half random real subsets, half our own distillations from noise."""
         case = self.case
-        distiller = DistributionMatching(
-            ipc=max(1, round(case.audited.ipc)),
-            iterations=case.config.distillation_steps,
-            lr_images=10.0,
-            batch_real=REAL_BATCH,
-            width=case.config.inversion_width,
-            threads=EVALUATION_THREADS,
-        )
-        distilled = case.own_distillations(self.own, distiller)
-        real = [case.real_subset(i) for i in range(case.config.inversion_controls - self.own)]
+        distilled = case.clean_distillations
+        real = [case.real_subset(i) for i in range(case.config.inversion_controls - len(distilled))]
         return [*distilled, *real]
 
     def models(self, data: LabelledImages) -> list[TrainedModel]:

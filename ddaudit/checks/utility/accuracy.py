@@ -8,9 +8,12 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.claims import verify
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
 from ddaudit.statistics.comparison import prediction_t
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
+from ddaudit.training.cost import Work
+from ddaudit.training.trainer import TrainedModel
 
 
 @check(
@@ -18,13 +21,14 @@ from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_
     title="Accuracy of models trained on the set",
     pillar="utility",
     threat_model="A publisher who overstates what the set is worth.",
-    cost=AuditCase.comparison,
+    cost=lambda case: [*case.comparison(), *_cost_of_better_controls(case)],
 )
 def accuracy(case: AuditCase) -> CheckResult:
     """Do models trained on the set reach what its file claims, and more than a random real subset gives?
 
     Trains ConvNets on S and on random real subsets of the same size by one recipe, counts the last epoch, and
-    compares on the whole held-out split. Intervals speak of new seeds and new test images.
+    compares on the whole held-out split. Intervals speak of new seeds and new test images. Where the profile affords it, k-means
+    subsets and our own distillations stand beside; the verdict rests on the random subsets.
 
     References
     ----------
@@ -35,6 +39,7 @@ def accuracy(case: AuditCase) -> CheckResult:
     reached = accuracy_over_seeds(correct)
     baseline = accuracy_over_seeds(control)
     gain = difference_over_seeds(correct, control)
+    better = {kind: case.models_of(sets) for kind, sets in _better_controls(case).items()}
     power = _power(control.mean(1))
     name = case.recipe.architecture
     metrics = [
@@ -47,7 +52,8 @@ def accuracy(case: AuditCase) -> CheckResult:
             unit="fraction",
             better="higher",
             controls=[
-                ControlValue(name="random real subset", value=baseline.value, low=baseline.low, high=baseline.high)
+                ControlValue(name=kind, value=one.value, low=one.low, high=one.high)
+                for kind, one in [("random real subset", baseline), *_reached_by(better, case)]
             ],
         ),
         Metric(
@@ -73,8 +79,8 @@ def accuracy(case: AuditCase) -> CheckResult:
                 columns=["trained on", "seed", "accuracy"],
                 rows=[
                     [m.dataset, i + 1, round(float(c.mean()), 4)]
-                    for models, outcomes in ((case.audited_models, correct), (case.control_models, control))
-                    for i, (m, c) in enumerate(zip(models, outcomes, strict=True))
+                    for models in (case.audited_models, case.control_models, *better.values())
+                    for i, (m, c) in enumerate(zip(models, case.correct(models), strict=True))
                 ],
             )
         ],
@@ -84,8 +90,34 @@ def accuracy(case: AuditCase) -> CheckResult:
         ],
         advice=_advice(verdict_on_claim, no_better),
         references=["Zhao, Mopuri & Bilen, ICLR 2021", "Cui et al., DC-BENCH, NeurIPS 2022"],
-        trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
+        trained=sorted({m.dataset for m in sum(better.values(), case.audited_models + case.control_models)}),
     )
+
+
+def _better_controls(case: AuditCase) -> dict[str, list[LabelledImages]]:
+    """Clean sets that may be worth more than random real images."""
+    count = case.config.better_controls
+    if not count:
+        return {}
+    return {"k-means subset": case.k_means_subsets(count), "own distillation": case.clean_distillations[:count]}
+
+
+def _cost_of_better_controls(case: AuditCase) -> list[Work]:
+    count = case.config.better_controls
+    if not count:
+        return []
+    what, images = "models of k-means subsets and our own distillations", case.recipe.epochs * len(case.audited)
+    # Which they are is known only where the sets are there: all are held, or none is counted as held.
+    held = case.held(lambda: [case.models_of(sets) for sets in _better_controls(case).values()])
+    return [
+        case.distilling(),
+        Work(what, 2 * count, case.recipe, images, held=2 * count * held),
+        case.scoring(what, 2 * count, case.recipe, len(case.test_rows)),
+    ]
+
+
+def _reached_by(better: dict[str, list[TrainedModel]], case: AuditCase) -> list[tuple[str, Interval]]:
+    return [(kind, accuracy_over_seeds(case.correct(models))) for kind, models in better.items()]
 
 
 def _comparable(case: AuditCase) -> bool | None:

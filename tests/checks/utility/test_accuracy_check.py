@@ -82,3 +82,17 @@ def test_an_overstated_claim_fails_a_set_that_is_otherwise_good(
     result = accuracy.run(case)
     assert result.verdict == "fail"
     assert "claim overstated" in result.finding
+
+
+def test_k_means_subsets_and_our_own_distillations_stand_beside_where_the_profile_affords_them(
+    digits: Original, real_images: Sets, case_of: Cases
+) -> None:
+    settings = {"better_controls": 1, "inversion_controls": 2, "distillation_steps": 3}
+    case = case_of(real_images(digits.train, 10), digits, **settings)
+    result = accuracy.run(case)
+    controls = {control.name: control for control in result.metric("accuracy[ConvNet]").controls}
+    assert list(controls) == ["random real subset", "k-means subset", "own distillation"]
+    (model,) = case.models_of(case.k_means_subsets(1))
+    assert controls["k-means subset"].value == pytest.approx(case.correct([model]).mean())
+    assert {"k-means subset 1", "own distillation 1"} <= set(result.trained)
+    assert {work.what for work in accuracy.cost(case)} >= {"clean distillations"}  # type: ignore[misc]
