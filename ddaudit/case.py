@@ -22,6 +22,7 @@ from ddaudit.training.batched import fits_together
 from ddaudit.training.cost import FORWARD, GRADIENT, Work
 from ddaudit.training.device import trains_together
 from ddaudit.training.executor import Executor, Serial, Task
+from ddaudit.training.guided import train_guided, train_guided_into
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import NotHeldError, Store
@@ -141,6 +142,26 @@ class AuditCase:
         if missing and trains_together(self.device):
             self._train_together(wanted)
         return [self.model(*one) for one in wanted]
+
+    def guided(self, recipes: Sequence[Recipe], count: int) -> list[list[TrainedModel]]:
+        """By recipe, ``count`` models of S guided by its models of the shared recipe."""
+        folder, device = self.store.folder, str(self.device)
+        self.models(self.audited, self.recipe, count)
+        self.ahead(
+            "models guided by the ConvNet's features",
+            [
+                (train_guided_into, (folder, self.audited, recipe, self.recipe, self.seed("train", i), device))
+                for recipe in recipes
+                for i in range(count)
+            ],
+        )
+        return [
+            [
+                train_guided(self.audited, recipe, self.recipe, self.seed("train", i), self.device, self.store)
+                for i in range(count)
+            ]
+            for recipe in recipes
+        ]
 
     def _train_together(self, wanted: Sequence[tuple[LabelledImages, Recipe, int]]) -> None:
         for recipe, mine in _by_recipe(wanted):

@@ -29,6 +29,8 @@ class AuditConfig:
         Architectures beside the ConvNet that are trained on S and on random real subsets.
     cross_seeds : int
         Models of each architecture on S, and as many on the subsets; at most ``control_draws``.
+    guided_seeds : int
+        Of these models, how many are trained once more with feature guidance (ELF).
     ranking_seeds : int
         Models of S and of random real images for each of DD-Ranking's scores; 0 leaves them out.
     ranking_times : tuple of int
@@ -76,6 +78,7 @@ class AuditConfig:
     better_controls: int = 0
     cross_architectures: tuple[str, ...] = ("MLP", "LeNet")
     cross_seeds: int = 4
+    guided_seeds: int = 0
     ranking_seeds: int = 0
     ranking_times: tuple[int, ...] = (1, 2, 4, 8)
     full_pixels: int = 60_000_000
@@ -108,6 +111,7 @@ PROFILES: dict[str, AuditConfig] = {
         control_draws=8,
         better_controls=2,
         cross_architectures=("MLP", "LeNet", "VGG11"),
+        guided_seeds=2,
         ranking_seeds=2,
         test_examples=10_000,
         mia_examples=10_000,
@@ -126,6 +130,7 @@ PROFILES: dict[str, AuditConfig] = {
         better_controls=5,
         cross_architectures=("MLP", "LeNet", "AlexNet", "VGG11", "ResNet18"),
         cross_seeds=5,
+        guided_seeds=5,
         ranking_seeds=5,
         ranking_times=(1, 2, 4, 8, 16, 32),
         full_pixels=3_000_000_000,

@@ -39,6 +39,7 @@ _TRAINING = (
 #: The source that decides what a stored result is, by the kind of result.
 _SOURCES = {
     "models": _TRAINING,
+    "guided": (*_TRAINING, "training/guided.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
     "attacks": (*_TRAINING, "checks/robustness/evasion.py"),

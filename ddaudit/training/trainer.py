@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.models import OnPixels, build
+from ddaudit.models import Classifier, OnPixels, build
 from ddaudit.training.batched import fit_together
 from ddaudit.training.course import Course
 from ddaudit.training.device import repeatable, threads
@@ -22,6 +22,9 @@ from ddaudit.training.store import Arrays, Store, array_fingerprint
 
 #: Fixed, not the machine's: sums in another order give other last bits.
 EVALUATION_THREADS = 2
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(logits, labels) to a scalar."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +79,19 @@ def train(
         Called with (epochs done, epochs in all).
     """
     network = build(recipe.architecture, shape=data.shape, classes=data.classes, seed=seed, **recipe.options)
-    weights = store.remember(
-        "models",
-        _identity(data, recipe, seed, device),
-        lambda: _fit(network.to(device), data, recipe, seed, device, on_epoch),
-    )
+
+    def compute() -> Arrays:
+        fit(network.to(device), data, recipe, seed, device, on_epoch=on_epoch)
+        return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+    weights = store.remember("models", identity(data, recipe, seed, device), compute)
+    return loaded(network, weights, data, recipe, seed, device)
+
+
+def loaded(
+    network: Classifier, weights: Arrays, data: LabelledImages, recipe: Recipe, seed: int, device: torch.device
+) -> TrainedModel:
+    """The network with these weights, as a function of pixels."""
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     model = OnPixels(network, data.space).to(device).eval()
     return TrainedModel(model.requires_grad_(False), data.name, recipe, seed, device)
@@ -110,10 +121,11 @@ def train_together(
         return fit_together(sets, recipe, seeds, device, on_epoch)
 
     for i, (data, seed) in enumerate(zip(sets, seeds, strict=True)):
-        store.remember("models", _identity(data, recipe, seed, device), lambda i=i: fitted()[i])  # type: ignore[misc]
+        store.remember("models", identity(data, recipe, seed, device), lambda i=i: fitted()[i])  # type: ignore[misc]
 
 
-def _identity(data: LabelledImages, recipe: Recipe, seed: int, device: torch.device) -> dict[str, Any]:
+def identity(data: LabelledImages, recipe: Recipe, seed: int, device: torch.device) -> dict[str, Any]:
+    """What decides a trained model, and so its place in the store."""
     return {
         "data": dataset_fingerprint(data),
         "recipe": recipe.fingerprint(),
@@ -122,15 +134,25 @@ def _identity(data: LabelledImages, recipe: Recipe, seed: int, device: torch.dev
     }
 
 
-def _fit(
+def fit(
     network: nn.Module,
     data: LabelledImages,
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    on_epoch: Callable[[int, int], None],
-) -> Arrays:
+    *,
+    loss_from: Callable[[Loss], Callable[[Any, Tensor], Tensor]] = lambda loss: loss,
+    on_epoch: Callable[[int, int], None] = lambda done, of: None,
+) -> None:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    loss_from : callable
+        From the loss of logits that suits the labels to that of what ``network`` makes of a batch, where this is not logits.
+    """
     course = Course(data, recipe, seed, device)
+    loss = loss_from(course.loss)
     network.train()
     with threads(recipe.threads), repeatable():
         for epoch in range(course.epochs):
@@ -143,7 +165,6 @@ def _fit(
                 group["lr"] = rate
             for images, labels in course.batches():
                 optimizer.zero_grad(set_to_none=True)
-                course.loss(network(images), labels).backward()
+                loss(network(images), labels).backward()
                 optimizer.step()
             on_epoch(epoch + 1, course.epochs)
-    return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}

@@ -9,6 +9,7 @@ from ddaudit.checks.claims import verify
 from ddaudit.checks.curves import curve
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
+from ddaudit.checks.utility.collapse import collapse, work
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
@@ -32,14 +33,15 @@ def _wanted(case: AuditCase) -> list[tuple[LabelledImages, Recipe, int]]:
     title="Accuracy of other architectures trained on the set",
     pillar="utility",
     threat_model="A publisher who shows the one architecture for which the set was made.",
-    cost=lambda case: case.trainings("other architectures", _wanted(case)),
+    cost=lambda case: [*case.trainings("other architectures", _wanted(case)), *work(case)],
 )
 def cross_architecture(case: AuditCase) -> CheckResult:
     """Does the set serve other architectures, or do they do better on as many random real images?
 
     Trains each architecture on S and on random real subsets of the same size by one recipe, and compares the two on the
     held-out images that ACCURACY uses. A set may be worth less to another architecture than to its own (collapse); it is a
-    finding where random real images would have served that architecture better.
+    finding where random real images would have served that architecture better. Where the profile affords it, each architecture
+    also learns along with the ConvNet's features (ELF), which shows how much of the loss can be had back.
 
     References
     ----------
@@ -66,6 +68,7 @@ def cross_architecture(case: AuditCase) -> CheckResult:
         high=power.high,
         defect=f"one architecture {100 * PLANTED_DROP:g} points below random real images (made by counting right answers of the set's models as wrong)",
     )
+    lost, collapses = collapse(case, names, list(ours))
     reached = [accuracy_over_seeds(a) for a in ours]
     baseline = [accuracy_over_seeds(b) for b in theirs]
     return cross_architecture.result(
@@ -100,11 +103,13 @@ def cross_architecture(case: AuditCase) -> CheckResult:
             Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None)
             for name, claim in zip(names, claims, strict=True)
             if claim
-        ],
+        ]
+        + lost,
         power=planted,
         evidence=[
             _figure(names, reached, baseline),
             _table(case, names, outcomes, count),
+            collapses,
             Table(
                 name="claims_by_architecture",
                 caption="What the file claims for each architecture, and whether it holds.",

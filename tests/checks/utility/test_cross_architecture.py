@@ -87,3 +87,30 @@ def test_a_claim_for_another_architecture_is_held_against_its_own_models(
     assert [row[:2] for row in table.rows] == [["MLP", outcome], ["ConvNet", "no claim"]]  # type: ignore[union-attr]
     assert (result.verdict == "fail") == (outcome == "overstated")
     assert ("overstates its accuracy with MLP" in result.finding) == (outcome == "overstated")
+
+
+def test_the_loss_against_the_convnet_and_what_guidance_recovers_are_those_of_the_models(
+    digits: Original, real_images: Sets, case_of: Cases
+) -> None:
+    settings = {"cross_architectures": ("MLP", "LeNet"), "cross_seeds": 3, "guided_seeds": 2}
+    case = case_of(real_images(digits.train, 10), digits, **settings)
+    case.__dict__["cross_recipe"] = PUBLISHED
+    result = cross_architecture.run(case)
+    convnet = case.correct(case.audited_models).mean()
+    mlp = case.correct([case.model(case.audited, PUBLISHED.on("MLP"), i) for i in range(3)]).mean()
+    assert result.metric("collapse[MLP]").value == pytest.approx(convnet - mlp)
+    (helped,) = case.guided([PUBLISHED.on("MLP")], 2)
+    gain = case.correct(helped).mean() - mlp
+    assert result.metric("guidance_gain[MLP]").value == pytest.approx(gain)
+    table = next(e for e in result.evidence if e.name == "collapse_against_convnet")
+    assert [row[0] for row in table.rows] == ["MLP", "LeNet"]  # type: ignore[union-attr]
+    assert "guided" in " ".join(work.what for work in cross_architecture.cost(case))  # type: ignore[misc]
+
+
+def test_no_model_is_guided_where_the_profile_does_not_spend_on_it(
+    digits: Original, real_images: Sets, result_of: Callable[..., CheckResult]
+) -> None:
+    result = result_of(real_images(digits.train, 10))
+    table = next(e for e in result.evidence if e.name == "collapse_against_convnet")
+    assert all(row[3:] == ["not tried"] * 3 for row in table.rows)  # type: ignore[union-attr]
+    assert not any(metric.name.startswith("guidance_gain") for metric in result.metrics)
