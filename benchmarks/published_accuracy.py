@@ -1,7 +1,7 @@
 """Accuracy of published sets, retrained as the field does, beside the accuracy that their files claim.
 
     python benchmarks/published_accuracy.py FILE --original cifar10 --data-root DIR [--architecture ConvNet ...] [--seeds 3]
-        [--pixel-space zscore] [--recipe published|plain] [--epochs N]
+        [--pixel-space zscore] [--recipe published|fast] [--augmentation dsa] [--epochs N]
 
 Trained models are kept by content: an interrupted run goes on where it stopped. Prints one Markdown row a line.
 """
@@ -20,7 +20,7 @@ from ddaudit.data.pixelspace import infer, parse_space
 from ddaudit.seeds import derive_seed
 from ddaudit.statistics.intervals import mean_t
 from ddaudit.training.device import resolve
-from ddaudit.training.recipe import published
+from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import Store, default_folder
 from ddaudit.training.trainer import train
 
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--architecture", nargs="+", default=["ConvNet"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--pixel-space")
+    parser.add_argument("--recipe", default="published", help="a recipe of ddaudit")
     parser.add_argument("--augmentation", choices=["none", "dsa", "crop_scale_rotate"])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=2)
@@ -46,7 +47,16 @@ def main() -> None:
         distilled = distilled.with_space(parse_space(asked.pixel_space, original))
     else:
         distilled = distilled.with_space(*infer(distilled.data.images, distilled.data.labels, original))
-    recipe = published(distilled.provenance.method, original.name, threads=asked.threads)
+    _, height, width = distilled.data.shape
+    provenance = distilled.provenance
+    recipe = recipe_named(
+        asked.recipe,
+        method=provenance.method,
+        original=original.name,
+        threads=asked.threads,
+        pixels=height * width,
+        learning_rate=provenance.learning_rate,
+    )
     if asked.augmentation:
         recipe = replace(recipe, augmentation=asked.augmentation)
     if asked.epochs:
