@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ddaudit
+from ddaudit.canaries.sealed import SealedTrial, open_canaries
 from ddaudit.case import AuditCase
 from ddaudit.checks import Check, SkippedError, all_checks
 from ddaudit.config import AuditConfig
@@ -39,6 +40,7 @@ def scan(
     run: int | None = None,
     packing: int | None = None,
     pixel_space: str | None = None,
+    canary_key: Path | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
     command: str = "ddaudit.scan(...)",
@@ -63,6 +65,8 @@ def scan(
         Each stored image is packing x packing smaller ones (IDC, IDM); the default is what the file or its name say.
     pixel_space : str, optional
         Overrides the inference, such as "zscore" or "zca:0.1".
+    canary_key : Path, optional
+        The sealed key of the canaries in the data that was distilled; they are taken out of the held-out split.
     checks : sequence of str, optional
         Ids of the only checks to run; what a check finds does not depend on the others.
 
@@ -73,7 +77,8 @@ def scan(
     Raises
     ------
     AuditError
-        Where the file is no distilled set, does not fit the original, or the original is not to be had.
+        Where the file is no distilled set, does not fit the original, or the original is not to be had; where the canary key was changed,
+        or does not fit the original or the dataset beside it.
     """
     wanted = wanted_checks(checks)
     config = config or AuditConfig()
@@ -90,6 +95,7 @@ def scan(
     reference = (
         load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
     )
+    reference, canaries = without_canaries(reference, canary_key)
     about = (
         OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
     )
@@ -104,8 +110,25 @@ def scan(
     with ExitStack() as stack:
         stack.enter_context(executor)
         store = Store(_folder(config, stack))
-        results, not_run = _run(AuditCase(distilled, reference, config, device, store, progress, executor), wanted)
+        case = AuditCase(distilled, reference, config, device, store, progress, executor, canaries)
+        results, not_run = _run(case, wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
+
+
+def without_canaries(original: Original | None, key: Path | None) -> tuple[Original | None, SealedTrial | None]:
+    """The original less the canaries of a key, which may be in the set, and their trial; as it is where there is no key.
+
+    Raises
+    ------
+    AuditError
+        Where the key was changed, does not fit the original, or there is no original.
+    """
+    if key is None:
+        return original, None
+    if original is None:
+        raise AuditError("A canary key speaks of images of the original: name it with --original.")
+    canaries = open_canaries(key, original)
+    return canaries.trial.spared(original), canaries
 
 
 def wanted_checks(ids: Sequence[str] | None) -> list[Check]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ddaudit import controls
+from ddaudit.canaries.sealed import SealedTrial
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.originals import Original
@@ -49,6 +50,8 @@ class AuditCase:
         The audited set, its pixel space known.
     original : Original or None
         None where the user has none: checks that need one do not run.
+    canaries : SealedTrial, optional
+        What the publisher planted; the original's held-out split is then without them.
     """
 
     distilled: DistilledSet
@@ -58,6 +61,7 @@ class AuditCase:
     store: Store
     progress: Progress = silent
     executor: Executor = field(default_factory=Serial)
+    canaries: SealedTrial | None = None
     _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
     _logits: dict[TrainedModel, np.ndarray] = field(default_factory=dict)
 

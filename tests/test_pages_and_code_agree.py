@@ -11,7 +11,7 @@ from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
-from ddaudit.checks.privacy import mia, trace
+from ddaudit.checks.privacy import canary, mia, trace
 from ddaudit.checks.robustness import attacks
 from ddaudit.checks.utility import cross_architecture
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
@@ -75,6 +75,8 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-PRV-MIA", f"lies above {mia.MATERIAL_AUC:.2f}"),
         ("DD-PRV-MIA", f"true AUC of {mia.PLANTED_AUC:.2f}"),
         ("DD-PRV-MIA", f"({100 * mia.CONFIDENCE:g} % each)"),
+        ("DD-PRV-CANARY", f"bound above {canary.MATERIAL_EPSILON:g}"),
+        ("DD-PRV-CANARY", f"an epsilon of {canary.PLANTED_EPSILON:g}"),
         ("DD-ROB-ATTACKS", f"more than {100 * attacks.MARGIN:g} points below"),
         ("DD-ROB-ATTACKS", f"a drop of {100 * attacks.PLANTED_DROP:g} points"),
         ("DD-BKD-INVERT", f"p below {invert.FAIL_P:g}"),
@@ -114,12 +116,14 @@ def test_the_example_of_a_policy_is_one_that_is_accepted_and_shows_every_setting
 
 def test_the_commands_and_options_that_the_pages_name_exist():
     commands = typer.main.get_command(app).commands
-    text = "\n".join(p.read_text(encoding="utf-8") for p in [DOCS / "verdicts.md", *(DOCS / "checks").glob("*.md")])
-    named = re.findall(r"`ddaudit ([a-z]+)([^`]*)`", text)
+    pages = [DOCS / "verdicts.md", DOCS / "canaries.md", *(DOCS / "checks").glob("*.md")]
+    named = re.findall(r"`ddaudit ([a-z]+)([^`]*)`", "\n".join(p.read_text(encoding="utf-8") for p in pages))
     assert named
     for name, rest in named:
-        assert name in commands
-        known = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        if isinstance(command, typer.core.TyperGroup):
+            command = command.commands[rest.split()[0]]
+        known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= known
 
 

@@ -21,6 +21,7 @@ _MODULES = (
     "utility.ranking",
     "privacy.trace",
     "privacy.mia",
+    "privacy.canary",
     "robustness.attacks",
     "backdoor.invert",
     "fairness.class_accuracy",

@@ -9,7 +9,20 @@ from typing import Annotated, NoReturn
 import typer
 
 import ddaudit
-from ddaudit.cli import checks, compare, convert, distill, doctor, explain, inspect, plant, report, scan, verify
+from ddaudit.cli import (
+    canaries,
+    checks,
+    compare,
+    convert,
+    distill,
+    doctor,
+    explain,
+    inspect,
+    plant,
+    report,
+    scan,
+    verify,
+)
 from ddaudit.cli.console import err, loudness
 from ddaudit.cli.everywhere import Debug, Quiet, Verbose, command
 from ddaudit.errors import AuditError
@@ -37,6 +50,7 @@ for function in (
     doctor.doctor,
 ):
     app.command()(command(function))
+app.add_typer(canaries.group)
 
 
 def _version(wanted: bool) -> None:

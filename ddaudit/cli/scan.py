@@ -71,6 +71,12 @@ def scan(
         list[str] | None,
         typer.Option(help="Trained beside the ConvNet by DD-UTL-CROSSARCH; may be repeated. Default: the profile's."),
     ] = None,
+    canary_key: Annotated[
+        Path | None,
+        typer.Option(
+            help="The key that ddaudit canaries make wrote, before the set was distilled: runs DD-PRV-CANARY."
+        ),
+    ] = None,
     check: Annotated[
         list[str] | None, typer.Option(help="Id of a check to run; may be repeated. Default: all.")
     ] = None,
@@ -160,6 +166,7 @@ def scan(
         "run": run,
         "packing": packing,
         "pixel_space": pixel_space,
+        "canary_key": canary_key,
         "checks": check,
     }
     if dry_run:

@@ -89,6 +89,16 @@ METRICS: dict[str, MetricWords] = {
     "tpr": MetricWords(
         "True-positive rate", "Share of members recognised when few non-members are accused wrongly.", True
     ),
+    "epsilon_lower_bound": MetricWords(
+        "Epsilon, at least",
+        "How much one example may change the outcome of the distillation, from below; 0 shows neither leak nor privacy.",
+    ),
+    "epsilon_attainable": MetricWords(
+        "Epsilon, the most that could be shown", "The lower bound if every guess about the canaries had been right."
+    ),
+    "right_guesses": MetricWords(
+        "Right guesses", "Share of the guesses about canaries that their coins confirm; half is chance.", True
+    ),
     "p_value": MetricWords("p-value", "How often clean sets would look at least this suspicious by chance."),
     "rank_p_value": MetricWords("p-value by rank", "The same, from the rank among the clean sets alone."),
     "parametric_p_value": MetricWords("p-value by fit", "The same, from a curve fitted to the clean sets."),

@@ -6,7 +6,10 @@ opened. Choosing the number of guesses on the data makes 46 % of the bounds fals
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 from scipy import optimize, special, stats
 
 
@@ -97,3 +100,96 @@ def one_run_p(canaries: int, guesses: int, correct: int, epsilon: float, delta: 
     short = np.arange(1, correct + 1)
     mass = np.cumsum(stats.binom.pmf(correct - short, guesses, rate))
     return min(1.0, tail + 2 * canaries * delta * float((mass / short).max()))
+
+
+@dataclass(frozen=True, eq=False)
+class OneRun:
+    """What guessing each canary's coin from its score has shown.
+
+    Parameters
+    ----------
+    guesses : int8 array (m,)
+        1 for "in", -1 for "out", 0 where none was made.
+    correct : int
+        How many guesses were right.
+    epsilon : float
+        The lower bound of `one_run_epsilon`.
+    attainable : float
+        `largest_one_run_epsilon`.
+    """
+
+    guesses: npt.NDArray[np.int8]
+    correct: int
+    epsilon: float
+    attainable: float
+
+
+def one_run(
+    scores: npt.ArrayLike, inside: npt.ArrayLike, guesses: int, delta: float = 0.0, confidence: float = 0.95
+) -> OneRun:
+    """Guess "in" for the highest scores and "out" for the lowest, and bound epsilon by how often that is right.
+
+    Parameters
+    ----------
+    scores : array_like, shape (m,)
+        Larger means "more likely in"; computed without the coins. Of equal scores the earlier canary counts as the higher.
+    inside : array_like of bool, shape (m,)
+        The coins.
+    guesses : int
+        r, even, fixed beforehand: r / 2 canaries are guessed in and r / 2 out.
+    delta, confidence : float
+        As in `one_run_epsilon`.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes do not fit, a score is NaN, or r is odd or out of range.
+
+    References
+    ----------
+    Steinke, Nasr and Jagielski, Privacy auditing with one (1) training run, NeurIPS 2023, algorithm 1.
+
+    Examples
+    --------
+    >>> one_run([3.0, 1.0, 2.0, 0.0], [True, False, False, True], guesses=2).correct
+    1
+    """
+    values, coins = np.asarray(scores, dtype=np.float64), np.asarray(inside, dtype=bool)
+    if values.ndim != 1 or values.shape != coins.shape or np.isnan(values).any():
+        raise ValueError(f"expected a score and a coin for each canary; found {values.shape} and {coins.shape}, or NaN")
+    if guesses % 2 or not 2 <= guesses <= len(values):
+        raise ValueError(f"the guesses are an even number from 2 to {len(values)}; found {guesses}")
+    order = np.argsort(-values, kind="stable")
+    made = np.zeros(len(values), np.int8)
+    made[order[: guesses // 2]] = 1
+    made[order[-(guesses // 2) :]] = -1
+    correct = int((made == np.where(coins, 1, -1)).sum())
+    return OneRun(
+        made,
+        correct,
+        one_run_epsilon(len(values), guesses, correct, delta, confidence),
+        largest_one_run_epsilon(len(values), guesses, delta, confidence),
+    )
+
+
+def power_of_one_run(
+    canaries: int, guesses: int, epsilon: float, delta: float = 0.0, confidence: float = 0.95
+) -> float:
+    """Probability of a bound above 0 where every guess is right with the probability that ``epsilon`` allows.
+
+    Parameters
+    ----------
+    canaries, guesses, delta, confidence
+        As in `one_run_epsilon`.
+    epsilon : float
+        Of randomised response, which gives each coin away as much as epsilon-privacy permits: right with e^epsilon / (1 + e^epsilon).
+
+    Returns
+    -------
+    float
+        In [0, 1]; at most ``1 - confidence`` for an epsilon of 0.
+    """
+    needed = next(
+        (v for v in range(guesses + 1) if one_run_p(canaries, guesses, v, 0.0, delta) < 1 - confidence), guesses + 1
+    )
+    return float(stats.binom.sf(needed - 1, guesses, special.expit(epsilon)))

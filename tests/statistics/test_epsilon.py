@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ddaudit.statistics.epsilon import largest_one_run_epsilon, one_run_epsilon, one_run_p
+from ddaudit.statistics.epsilon import (
+    largest_one_run_epsilon,
+    one_run,
+    one_run_epsilon,
+    one_run_p,
+    power_of_one_run,
+)
 
 
 @pytest.mark.parametrize(
@@ -97,3 +103,53 @@ def test_counts_that_do_not_fit_are_refused(counts):
 def test_parameters_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="delta lies in"):
         one_run_epsilon(10, 5, 5, **options)
+
+
+def test_the_highest_scores_are_guessed_in_and_the_lowest_out():
+    found = one_run([0.1, 5.0, -3.0, 2.0, 0.0, 1.0], [True, True, True, True, False, False], guesses=4, delta=1e-5)
+    assert found.guesses.tolist() == [0, 1, -1, 1, -1, 0]
+    assert found.correct == 3
+    assert found.epsilon == one_run_epsilon(6, 4, 3, 1e-5)
+    assert found.attainable == largest_one_run_epsilon(6, 4, 1e-5)
+
+
+def test_equal_scores_are_told_apart_by_place_alone():
+    assert one_run(np.zeros(6), [True, False] * 3, guesses=4).guesses.tolist() == [1, 1, 0, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("scores", "coins", "guesses", "said"),
+    [
+        ([1.0, np.nan], [True, False], 2, "NaN"),
+        ([1.0, 2.0], [True], 2, "a score and a coin"),
+        ([1.0, 2.0, 3.0], [True] * 3, 3, "even number"),
+        ([1.0, 2.0], [True] * 2, 4, "from 2 to 2"),
+    ],
+)
+def test_what_cannot_be_guessed_is_refused(scores, coins, guesses, said):
+    with pytest.raises(ValueError, match=said):
+        one_run(scores, coins, guesses)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 2.0])
+def test_randomised_response_is_bounded_below_its_epsilon_and_above_0(epsilon):
+    # The score tells the coin truly with e^epsilon / (1 + e^epsilon); among equals, chance decides.
+    rng, bounds = np.random.default_rng(0), []
+    for _ in range(200):
+        coins = rng.random(300) < 0.5
+        told = np.where(rng.random(300) < 1 / (1 + np.exp(-epsilon)), coins, ~coins)
+        bounds.append(one_run(told + rng.random(300) / 2, coins, guesses=150, delta=1e-5).epsilon)
+    too_high = int((np.array(bounds) > epsilon).sum())
+    assert stats.binomtest(too_high, 200, 0.05, alternative="greater").pvalue > 0.01
+    assert np.mean(np.array(bounds) > 0) > 0.99
+    assert np.median(bounds) > 0.5 * epsilon
+
+
+@pytest.mark.parametrize(("m", "r"), [(500, 250), (300, 150), (100, 100), (8, 2)])
+def test_the_power_is_that_of_all_outcomes_summed(m, r):
+    outcomes = np.arange(r + 1)
+    shown = np.array([one_run_epsilon(m, r, int(v), 1e-5) > 0 for v in outcomes])
+    for epsilon in (0.0, 1.0):
+        probability = stats.binom.pmf(outcomes, r, 1 / (1 + np.exp(-epsilon)))
+        assert power_of_one_run(m, r, epsilon, 1e-5) == pytest.approx(probability[shown].sum(), abs=1e-12)
+    assert power_of_one_run(m, r, 0.0, 1e-5) <= 0.05
