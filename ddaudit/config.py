@@ -39,6 +39,8 @@ class AuditConfig:
         Positions of real images that pass the network at most in training once on the whole original.
     test_examples : int
         Held-out images on which models are compared at most; they are the non-members of membership inference.
+    trace_parts : bool
+        Whether TRACE also looks for crops of training images, in the synthetic images and in their quarters.
     mia_examples : int
         Members that membership inference scores at most.
     mia_references : int
@@ -83,6 +85,7 @@ class AuditConfig:
     ranking_times: tuple[int, ...] = (1, 2, 4, 8)
     full_pixels: int = 60_000_000
     test_examples: int = 3000
+    trace_parts: bool = False
     mia_examples: int = 3000
     mia_references: int = 2
     attack_examples: int = 200
@@ -113,6 +116,7 @@ PROFILES: dict[str, AuditConfig] = {
         cross_architectures=("MLP", "LeNet", "VGG11"),
         guided_seeds=2,
         ranking_seeds=2,
+        trace_parts=True,
         test_examples=10_000,
         mia_examples=10_000,
         attack_examples=300,
@@ -134,6 +138,7 @@ PROFILES: dict[str, AuditConfig] = {
         ranking_seeds=5,
         ranking_times=(1, 2, 4, 8, 16, 32),
         full_pixels=3_000_000_000,
+        trace_parts=True,
         test_examples=1_000_000,
         mia_examples=50_000,
         mia_references=8,

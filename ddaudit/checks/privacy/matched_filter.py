@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ class Whitener:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """The best candidates of each query, best first.
+    """The best candidates of each row of queries, best first.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Matches:
     r : float64 (m, top)
         Whitened correlation, in [-1, 1].
     z : float64 (m,)
-        The best correlation in units of its standard deviation over all candidates of the query.
+        The best correlation in units of its standard deviation over all candidates of the row.
     candidates : int
         How many images were compared.
     """
@@ -67,7 +67,7 @@ class Matches:
     candidates: int
 
     def of(self, rows: slice) -> Matches:
-        """The matches of some of the queries."""
+        """The matches of some of the rows."""
         return Matches(self.index[rows], self.r[rows], self.z[rows], self.candidates)
 
     def lead(self, split: Split, whitener: Whitener) -> np.ndarray:
@@ -90,29 +90,55 @@ def best_matches(
     candidates: Split,
     whitener: Whitener,
     top: int = 5,
+    *,
+    views: Sequence[Callable[[np.ndarray], np.ndarray]] = (lambda pixels: pixels,),
+    starts: np.ndarray | None = None,
     on_chunk: Callable[[int, int], None] = lambda done, of: None,
 ) -> Matches:
-    """Correlate whitened queries (m, d) with every image of a split, in chunks.
+    """Correlate whitened queries (q, d) with every image of a split, in chunks.
+
+    Parameters
+    ----------
+    views : sequence of callables
+        What is compared of the candidates, from their pixels; a candidate is as alike as the most alike of its views.
+    starts : int array (m,), optional
+        Where the queries of each row begin: variants of one image, of which the most alike counts. Without it each query is a row.
 
     Returns
     -------
     Matches
-        ``top`` (or as many as there are) candidates of each query.
+        ``top`` (or as many as there are) candidates of each row.
     """
-    top = min(top, len(candidates))
-    best_r = np.full((len(queries), top), -np.inf, np.float32)
-    best_i = np.zeros((len(queries), top), np.int64)
-    total, squares = np.zeros(len(queries)), np.zeros(len(queries))
-    for start in range(0, len(candidates), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(candidates)))
-        r = queries @ whitener(candidates.pixels(rows)).T
+    count = len(candidates)
+    rows_of_queries = len(queries) if starts is None else len(starts)
+    top = min(top, count)
+    best_r = np.full((rows_of_queries, top), -np.inf, np.float32)
+    best_i = np.zeros((rows_of_queries, top), np.int64)
+    total, squares = np.zeros(rows_of_queries), np.zeros(rows_of_queries)
+    for start in range(0, count, CHUNK):
+        rows = np.arange(start, min(start + CHUNK, count))
+        r = np.full((len(queries), len(rows)), -np.inf, np.float32)
+        pixels = candidates.pixels(rows)
+        for view in views:
+            np.maximum(r, queries @ whitener(view(pixels)).T, out=r)
+        r = r if starts is None else np.maximum.reduceat(r, starts, axis=0)
         total += r.sum(1)
         squares += np.square(r, dtype=np.float64).sum(1)
-        r = np.concatenate([best_r, r], axis=1)
-        i = np.concatenate([best_i, np.broadcast_to(rows, (len(queries), len(rows)))], axis=1)
-        keep = np.argsort(-r, axis=1, kind="stable")[:, :top]
-        best_r, best_i = np.take_along_axis(r, keep, 1), np.take_along_axis(i, keep, 1)
-        on_chunk(len(rows) + start, len(candidates))
-    mean = total / len(candidates)
-    spread = np.sqrt(np.maximum(squares / len(candidates) - mean**2, 1e-12))
-    return Matches(best_i, best_r.astype(np.float64), (best_r[:, 0] - mean) / spread, len(candidates))
+        best_r, best_i = _merged(best_r, best_i, r, rows)
+        on_chunk(len(rows) + start, count)
+    mean = total / count
+    spread = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
+    return Matches(best_i, best_r.astype(np.float64), (best_r[:, 0] - mean) / spread, count)
+
+
+def _merged(best_r: np.ndarray, best_i: np.ndarray, r: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best of those so far (m, top) and of a chunk (m, n), best first; of equals the earlier."""
+    top, every = best_r.shape[1], np.arange(len(r))
+    r = np.concatenate([best_r, r], axis=1)
+    i = np.concatenate([best_i, np.broadcast_to(rows, (len(r), len(rows)))], axis=1)
+    merged_r, merged_i = np.empty_like(best_r), np.empty_like(best_i)
+    for place in range(top):  # a sort would take as long as the correlations
+        winner = r.argmax(1)
+        merged_r[:, place], merged_i[:, place] = r[every, winner], i[every, winner]
+        r[every, winner] = -np.inf
+    return merged_r, merged_i
