@@ -11,7 +11,7 @@ from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
-from ddaudit.checks.privacy import canary, mia, trace
+from ddaudit.checks.privacy import canary, mia, trace, tracing
 from ddaudit.checks.robustness import attacks
 from ddaudit.checks.utility import cross_architecture
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
@@ -71,7 +71,7 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-PRV-TRACE", f"at least {100 * trace.MATERIAL_SHARE:g} % of the synthetic images"),
         ("DD-PRV-TRACE", f"p below {trace.LEANING_P:g}"),
         ("DD-PRV-TRACE", f"in {100 * trace.FOUND:g} % of cases"),
-        ("DD-PRV-TRACE", f"correlation of {trace.STRENGTHS[-1]:g} with its start"),
+        ("DD-PRV-TRACE", f"correlation of {tracing.STRENGTHS[-1]:g} with its start"),
         ("DD-PRV-MIA", f"lies above {mia.MATERIAL_AUC:.2f}"),
         ("DD-PRV-MIA", f"true AUC of {mia.PLANTED_AUC:.2f}"),
         ("DD-PRV-MIA", f"({100 * mia.CONFIDENCE:g} % each)"),

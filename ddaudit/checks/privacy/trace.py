@@ -10,6 +10,7 @@ from scipy import stats
 from ddaudit.case import AuditCase
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.privacy.tracing import Found, Traced, trace_images
+from ddaudit.checks.privacy.ways import ways
 from ddaudit.checks.registry import check, trains_nothing
 from ddaudit.checks.verdicts import judge
 from ddaudit.results import (
@@ -62,9 +63,9 @@ def trace(case: AuditCase) -> CheckResult:
     traced, found, nearer = trace_images(
         case.audited.pixels(),
         case.reference,
+        ways(case.audited.shape, parts=case.config.trace_parts),
         rate=FALSE_DISCOVERY_RATE,
         seed=case.seed("trace-power"),
-        parts=case.config.trace_parts,
         on_chunk=lambda d, n: case.progress("tracing", d, n),
     )
     pairs = _pairs(traced)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ddaudit.checks.privacy.matched_filter import NEAR_DUPLICATE, Matches
-from ddaudit.checks.privacy.ways import MOVES, Looker, moved, ways
+from ddaudit.checks.privacy.ways import MOVES, Looker, Way, moved
 from ddaudit.data.originals import Original, Split
 from ddaudit.data.resized import resized
 from ddaudit.statistics.intervals import Interval, clopper_pearson
@@ -65,10 +65,10 @@ class Found:
 def trace_images(
     pixels: np.ndarray,
     original: Original,
+    looked: Sequence[Way],
     *,
     rate: float,
     seed: int,
-    parts: bool = False,
     plant: bool = True,
     on_chunk: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[list[Traced], list[Found], int]:
@@ -76,10 +76,10 @@ def trace_images(
 
     Parameters
     ----------
+    looked : sequence of Way
+        The ways of looking, from ``ways``.
     rate : float
         False-discovery rate over all families together.
-    parts : bool
-        Look for crops in the images and in their quarters as well.
     plant : bool
         Plant images in every way, to see what would be found.
 
@@ -98,7 +98,6 @@ def trace_images(
     traced: list[Traced] = []
     found: list[Found] = []
     nearer = 0
-    looked = ways(pixels.shape[1:], parts=parts)
     families = sum(len(way.families) for way in looked)
     for way in looked:
         looker = Looker(way, original.train)

@@ -10,6 +10,8 @@ from ddaudit.data.originals import Original
 from ddaudit.data.resized import Resized, resized
 from ddaudit.data.splits import ArraySplit
 
+PLAIN, EVERY = (ways((1, 32, 32), parts=parts) for parts in (False, True))
+
 
 def pictures(count: int, side: int, seed: int) -> ArraySplit:
     """Smooth random pictures: as in photographs, neighbouring pixels are alike."""
@@ -41,7 +43,7 @@ def test_a_mirrored_or_shifted_training_image_is_traced(original: Original, move
     starts = np.arange(0, 600, 20)
     pixels = original.train.pixels(starts)
     seen = pixels[..., ::-1] if move == "mirrored" else np.pad(pixels, ((0, 0),) * 3 + ((1, 0),), "edge")[..., :-1]
-    traced, _, _ = trace_images(noisy(seen), original, rate=0.01, seed=0, plant=False)
+    traced, _, _ = trace_images(noisy(seen), original, PLAIN, rate=0.01, seed=0, plant=False)
     assert flagged(traced, "moved") == dict(enumerate(starts))
     if move == "mirrored":
         assert flagged(traced, "whole") == {}
@@ -51,7 +53,7 @@ def test_a_mirrored_or_shifted_training_image_is_traced(original: Original, move
 def test_held_out_images_are_traced_in_no_way(original: Original) -> None:
     others = Original("others", original.train, original.test.take(np.arange(200)), original.classes)
     pixels = original.test.pixels(np.arange(200, 300))
-    traced, _, _ = trace_images(noisy(pixels), others, rate=0.01, seed=0, parts=True, plant=False)
+    traced, _, _ = trace_images(noisy(pixels), others, EVERY, rate=0.01, seed=0, plant=False)
     assert [flagged(traced, family) for family in ("whole", "moved", "part")] == [{}, {}, {}]
 
 
@@ -64,20 +66,20 @@ def test_every_quarter_of_a_mosaic_is_traced_to_the_image_that_it_was_cropped_fr
     mosaics = np.concatenate(
         [np.concatenate([quarters[:, 0], quarters[:, 1]], -1), np.concatenate([quarters[:, 2], quarters[:, 3]], -1)], -2
     )
-    traced, _, _ = trace_images(noisy(mosaics), original, rate=0.01, seed=0, parts=True, plant=False)
+    traced, _, _ = trace_images(noisy(mosaics), original, EVERY, rate=0.01, seed=0, plant=False)
     part = next(t for t in traced if t.family == "part")
     named = {row: part.match.index[(part.row == row) & part.flagged, 0] for row in np.unique(part.row)}
     for number, row in enumerate(["top left", "top right", "bottom left", "bottom right"]):
         np.testing.assert_array_equal(np.sort(named[row]), np.sort(starts[:, number]))
     assert flagged(traced, "whole") == {}
-    plain, _, _ = trace_images(noisy(mosaics), original, rate=0.01, seed=0, plant=False)
+    plain, _, _ = trace_images(noisy(mosaics), original, PLAIN, rate=0.01, seed=0, plant=False)
     assert [t.family for t in plain] == ["whole", "moved"]
 
 
 @pytest.mark.slow
 def test_what_is_planted_in_every_way_is_found_and_faint_traces_are_not(original: Original) -> None:
     pixels = pictures(40, 32, 5).pixels()
-    _, found, _ = trace_images(pixels, original, rate=0.01, seed=0, parts=True)
+    _, found, _ = trace_images(pixels, original, EVERY, rate=0.01, seed=0)
     shares = {(one.family, one.strength): one.share.value for one in found}
     assert shares["whole", 0.75] >= 0.95
     assert shares["whole", 0.1] <= 0.2
@@ -90,7 +92,7 @@ def test_large_images_are_compared_at_32_pixels_a_side() -> None:
     starts = np.arange(0, 300, 10)
     assert [way.side for way in ways((3, 224, 224), parts=True)] == [32, 16]
     assert Resized(large.train, 32).pixels(starts).shape == (30, 1, 32, 32)
-    traced, _, _ = trace_images(noisy(large.train.pixels(starts)), large, rate=0.01, seed=0, plant=False)
+    traced, _, _ = trace_images(noisy(large.train.pixels(starts)), large, PLAIN, rate=0.01, seed=0, plant=False)
     assert flagged(traced, "whole") == dict(enumerate(starts))
 
 
