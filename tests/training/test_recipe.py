@@ -58,7 +58,8 @@ def test_every_setting_but_the_name_is_part_of_the_fingerprint() -> None:
         "architecture": "MLP", "options": {"width": 8}, "epochs": 301, "lr": 0.02, "momentum": 0.0, "weight_decay": 0.0,
         "batch": 10, "schedule": "cosine", "augmentation": "dsa", "threads": 2,
     }  # fmt: skip
-    assert set(others) == {f.name for f in fields(Recipe)} - {"name"}
+    assert replace(recipe, bias="low").fingerprint() == recipe.fingerprint()
+    assert set(others) == {f.name for f in fields(Recipe)} - {"name", "bias"}
     prints = {replace(recipe, **{name: value}).fingerprint() for name, value in others.items()}  # type: ignore[arg-type]
     assert len(prints | {recipe.fingerprint()}) == 1 + len(others)
 
@@ -70,3 +71,5 @@ def test_the_fast_recipe_takes_at_most_half_the_published_steps(pixels: int) -> 
     assert recipe.schedule == "cosine"
     assert f"{recipe.epochs} epochs" in recipe.sentence()
     assert "cosine" in recipe.sentence()
+    assert "below the published protocol" in recipe.bias
+    assert published("DC", "cifar10", threads=1).bias == ""

@@ -66,10 +66,11 @@ def accuracy(case: AuditCase) -> CheckResult:
         metrics.append(Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None))
     no_better = gain.low is None or gain.low <= 0
     worse = gain.high is not None and gain.high < 0
+    bias = f" (the {case.recipe.name} recipe reads {case.recipe.bias})" if case.recipe.bias else ""
     against = f"{100 * abs(gain.value):.1f} points {'above' if gain.value >= 0 else 'below'} a random real subset of the same size"
     return accuracy.result(
         judge(material=worse or verdict_on_claim == "overstated", shown=no_better, power=power),
-        f"{name} reaches {_percent(reached)} on held-out images, {against}; {sentence}.",
+        f"{name} reaches {_percent(reached)} on held-out images{bias}, {against}; {sentence}.",
         metrics=metrics,
         power=power,
         evidence=[

@@ -96,3 +96,9 @@ def test_k_means_subsets_and_our_own_distillations_stand_beside_where_the_profil
     assert controls["k-means subset"].value == pytest.approx(case.correct([model]).mean())
     assert {"k-means subset 1", "own distillation 1"} <= set(result.trained)
     assert {work.what for work in accuracy.cost(case)} >= {"clean distillations"}  # type: ignore[misc]
+
+
+def test_the_bias_of_the_recipe_stands_beside_the_accuracy(digits: Original, real_images: Sets, case_of: Cases) -> None:
+    case = case_of(real_images(digits.train, 10), digits)
+    case.__dict__["recipe"] = replace(case.recipe, bias="3 points low")
+    assert "on held-out images (the brisk recipe reads 3 points low)" in accuracy.run(case).finding
