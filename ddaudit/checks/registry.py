@@ -20,6 +20,7 @@ _MODULES = (
     "utility.cross_architecture",
     "utility.ranking",
     "privacy.trace",
+    "privacy.nearest",
     "privacy.mia",
     "privacy.canary",
     "robustness.attacks",

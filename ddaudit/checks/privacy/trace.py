@@ -9,6 +9,7 @@ from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.phrases import p_is
+from ddaudit.checks.privacy.side_by_side import pairs_in_a_strip
 from ddaudit.checks.privacy.tracing import Found, Traced, trace_images
 from ddaudit.checks.privacy.ways import ways
 from ddaudit.checks.registry import check, trains_nothing
@@ -240,17 +241,13 @@ def _shown(case: AuditCase, pairs: list[_Pair]) -> list[Image]:
     clearest = sorted((pair for pair in pairs if pair.flagged), key=lambda pair: pair.p)[:PAIRS_SHOWN]
     if not clearest:
         return []
-    ours = np.clip(case.audited.pixels()[[pair.synthetic for pair in clearest]], 0, 1)
+    ours = case.audited.pixels()[[pair.synthetic for pair in clearest]]
     theirs = case.reference.train.pixels(np.array([pair.train_index for pair in clearest]))
-    gap = np.ones((*ours.shape[:2], 1, ours.shape[3]), np.float32)
-    columns = np.concatenate([ours, gap, theirs], axis=2)
-    divider = np.ones((*columns.shape[1:3], 1), np.float32)
-    strip = np.concatenate([part for column in columns for part in (column, divider)][:-1], axis=2)
     listed = ", ".join(f"{pair.synthetic} from {pair.train_index}" for pair in clearest)
     return [
         Image.from_pixels(
             "traced_pairs_shown",
-            strip,
+            pairs_in_a_strip(ours, theirs),
             caption=f"Synthetic images (above) and the training images they are traced to (below): {listed}.",
             alt="Pairs of a synthetic image and the training image it started from",
         )
