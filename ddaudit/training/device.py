@@ -38,9 +38,14 @@ def trains_together(device: torch.device) -> bool:
     """Whether models of one recipe are trained as one (``ddaudit.training.batched``).
 
     On a GPU, which a single small network leaves mostly idle. On the CPU never: there ``torch.func`` takes three times as long as one
-    network after the other.
+    network after the other. ``torch.compile`` is used nowhere: on the CPU a compiled step takes as long as ours (docs/retraining.md).
     """
     return device.type == "cuda"
+
+
+def way_of_training(device: torch.device) -> str:
+    """How models of one recipe are trained on the device, for reports."""
+    return "as one by torch.func" if trains_together(device) else "eagerly, each for itself"
 
 
 def describe(device: torch.device) -> str:

@@ -13,6 +13,7 @@ from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power
 from ddaudit.statistics.comparison import prediction_t
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
 from ddaudit.training.cost import Work
+from ddaudit.training.device import way_of_training
 from ddaudit.training.trainer import TrainedModel
 
 
@@ -76,7 +77,7 @@ def accuracy(case: AuditCase) -> CheckResult:
         evidence=[
             Table(
                 name="accuracy_by_model",
-                caption=f"Held-out accuracy of every model. Recipe: {case.recipe.sentence()}.",
+                caption=f"Held-out accuracy of every model. Recipe: {case.recipe.sentence()}; trained {way_of_training(case.device)}.",
                 columns=["trained on", "seed", "accuracy"],
                 rows=[
                     [m.dataset, i + 1, round(float(c.mean()), 4)]
