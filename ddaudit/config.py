@@ -45,6 +45,17 @@ class AuditConfig:
         Members that membership inference scores at most.
     mia_references : int
         Reference models on each half of the held-out split.
+    shadow_sets : int
+        Distillations of random halves of a pool, in complementary pairs, for LiRA; 0 leaves it out. Six is the least.
+    shadow_models : int
+        Models trained on each of them, and on S.
+    shadow_pool : int
+        Images in the pool, half of them training images; at least four times as many as S has are taken.
+    shadow_steps : int
+        Steps of the surrogate distiller.
+    distiller : str, optional
+        The surrogate: a name that ``ddaudit distill --method`` knows, or "module:function" of the publisher's own, which makes it of
+        the same options. By default the one whose sets look most like S.
     attack_examples, attack_models : int
         Test images attacked, on how many models of S and of the controls each.
     attack_steps : int
@@ -88,6 +99,11 @@ class AuditConfig:
     trace_parts: bool = False
     mia_examples: int = 3000
     mia_references: int = 2
+    shadow_sets: int = 0
+    shadow_models: int = 2
+    shadow_pool: int = 2000
+    shadow_steps: int = 150
+    distiller: str | None = None
     attack_examples: int = 200
     attack_models: int = 4
     attack_steps: int = 10
@@ -119,6 +135,7 @@ PROFILES: dict[str, AuditConfig] = {
         trace_parts=True,
         test_examples=10_000,
         mia_examples=10_000,
+        shadow_sets=12,
         attack_examples=300,
         attack_steps=20,
         inversion_controls=16,
@@ -142,6 +159,9 @@ PROFILES: dict[str, AuditConfig] = {
         test_examples=1_000_000,
         mia_examples=50_000,
         mia_references=8,
+        shadow_sets=64,
+        shadow_pool=10_000,
+        shadow_steps=1000,
         attack_examples=1000,
         attack_models=5,
         attack_steps=50,

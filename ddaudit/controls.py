@@ -11,10 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
+from ddaudit.distillation.pools import distil_pools
 from ddaudit.distillation.registry import Distiller
 from ddaudit.errors import AuditError
 from ddaudit.seeds import derive_seed, generator
-from ddaudit.training.store import Store, array_fingerprint
+from ddaudit.training.store import Store
 
 #: Values of a class that k-means holds at most; from a larger class as many random images are taken.
 CLUSTERED_VALUES = 2**26
@@ -116,22 +117,7 @@ def own_distillations(
         np.flatnonzero(generator(run_seed, "controls/half", j).random(len(original.train)) < 0.5) for j in range(count)
     ]
     seed = derive_seed(run_seed, "controls/own-distillation")
-    space = like.space
-
-    def compute() -> dict[str, np.ndarray]:
-        sets = distiller.distill(original.train, like.classes, space, seed, device, pools=halves, on_step=on_step)
-        return {"labels": sets[0].labels} | {str(j): one.images for j, one in enumerate(sets)}
-
-    identity = {
-        "original": original.train.fingerprint,
-        "distiller": repr(distiller),
-        "space": array_fingerprint(space.mean, space.std, *([] if space.matrix is None else [space.matrix])),
-        "seed": seed,
-        "count": count,
-        "device": device.type,
-    }
-    arrays = store.remember("distillations", identity, compute)
-    return [
-        LabelledImages(arrays[str(j)], arrays["labels"], like.classes, space, f"own distillation {j + 1}")
-        for j in range(count)
-    ]
+    names = [f"own distillation {j + 1}" for j in range(count)]
+    return distil_pools(
+        original.train, halves, names, distiller, like.classes, like.space, seed, device, store, on_step
+    )

@@ -11,11 +11,12 @@ from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
-from ddaudit.checks.privacy import canary, mia, trace, tracing
+from ddaudit.checks.privacy import canary, lira, mia, trace, tracing
 from ddaudit.checks.robustness import attacks
 from ddaudit.checks.utility import cross_architecture
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
 from ddaudit.cli.app import app
+from ddaudit.config import PROFILES
 from ddaudit.data import schema
 from ddaudit.policy import CLEAR, FINDINGS, INCONCLUSIVE, POLICIES
 from ddaudit.reporting.wording import ENOUGH_POWER
@@ -75,6 +76,14 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-PRV-MIA", f"lies above {mia.MATERIAL_AUC:.2f}"),
         ("DD-PRV-MIA", f"true AUC of {mia.PLANTED_AUC:.2f}"),
         ("DD-PRV-MIA", f"({100 * mia.CONFIDENCE:g} % each)"),
+        ("DD-PRV-LIRA", f"lies above {lira.MATERIAL_AUC:.2f}"),
+        ("DD-PRV-LIRA", f"true AUC of {lira.PLANTED_AUC:.2f}"),
+        ("DD-PRV-LIRA", f"at least {100 * lira.COMPARABLE:g} % of the train split"),
+        ("DD-PRV-LIRA", f"thorough {PROFILES['thorough'].shadow_sets} of {PROFILES['thorough'].shadow_pool:,}"),
+        (
+            "DD-PRV-LIRA",
+            f"standard makes {PROFILES['standard'].shadow_sets} shadows of a pool of {PROFILES['standard'].shadow_pool:,}",
+        ),
         ("DD-PRV-CANARY", f"bound above {canary.MATERIAL_EPSILON:g}"),
         ("DD-PRV-CANARY", f"an epsilon of {canary.PLANTED_EPSILON:g}"),
         ("DD-ROB-ATTACKS", f"more than {100 * attacks.MARGIN:g} points below"),

@@ -22,6 +22,7 @@ _MODULES = (
     "privacy.trace",
     "privacy.nearest",
     "privacy.mia",
+    "privacy.lira",
     "privacy.canary",
     "robustness.attacks",
     "backdoor.invert",

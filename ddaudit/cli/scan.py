@@ -71,6 +71,13 @@ def scan(
         list[str] | None,
         typer.Option(help="Trained beside the ConvNet by DD-UTL-CROSSARCH; may be repeated. Default: the profile's."),
     ] = None,
+    distiller: Annotated[
+        str | None,
+        typer.Option(
+            help="DD-PRV-LIRA's surrogate: a name that distill --method knows, or module:function of the publisher's own code, "
+            "which is run. Default: the one of ours whose sets look most like the file."
+        ),
+    ] = None,
     canary_key: Annotated[
         Path | None,
         typer.Option(
@@ -155,6 +162,9 @@ def scan(
         chosen = replace(chosen, recipe=recipe)
     if architecture:
         chosen = replace(chosen, cross_architectures=tuple(architecture))
+    if distiller:
+        sys.path.append("")  # a module of this folder; last, so that it hides no installed one
+        chosen = replace(chosen, distiller=distiller)
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
     question: dict[str, Any] = {

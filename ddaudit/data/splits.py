@@ -196,6 +196,40 @@ class Subset:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True, eq=False)
+class Joined:
+    """Two splits as one, the first's images before the second's: members and non-members that are to exchange places."""
+
+    first: Split
+    second: Split
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.first.shape
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        return np.concatenate([self.first.labels, self.second.labels])
+
+    def pixels(self, indices: np.ndarray | slice | None = None) -> np.ndarray:
+        chosen = np.arange(len(self)) if indices is None else np.arange(len(self))[indices]
+        here = chosen < len(self.first)
+        pixels = np.empty((len(chosen), *self.shape), np.float32)
+        pixels[here] = self.first.pixels(chosen[here])
+        pixels[~here] = self.second.pixels(chosen[~here] - len(self.first))
+        return pixels
+
+    def take(self, indices: np.ndarray) -> Subset:
+        return Subset(self, np.asarray(indices))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{self.first.fingerprint}+{self.second.fingerprint}".encode()).hexdigest()
+
+
 def _image_files(root: Path, name: str) -> Iterator[str]:
     for folder, _, files in os.walk(root / name):
         for file in files:

@@ -8,15 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.errors import AuditError
-from ddaudit.models import Classifier, build
+from ddaudit.distillation.trunk import Augmentation, Pools, augmented, chunks_of_sets, real_features
+from ddaudit.models import build
 from ddaudit.seeds import derive_seed, generator
-from ddaudit.training.augmentation import augment
 from ddaudit.training.device import repeatable, threads
 
 
@@ -26,7 +24,8 @@ class DistributionMatching:
 
     Each step draws one fresh random ConvNet and lowers, per class, the squared distance between the mean embeddings of
     ``batch_real`` real and ``ipc`` synthetic images. Several sets are distilled on one trunk: the real features are computed
-    once a step and turned into every set's class means, so a further set costs only its own images.
+    once a step and turned into every set's class means, so a further set costs only its own images. The memory does not grow with
+    the number of sets, but for their pixels.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class DistributionMatching:
     lr_images: float = 1.0
     momentum: float = 0.5
     batch_real: int = 256
-    augmentation: Literal["none", "dsa"] = "none"
+    augmentation: Augmentation = "none"
     width: int | None = None
     threads: int = 2
 
@@ -95,14 +94,9 @@ class DistributionMatching:
         AuditError
             Where a pool has too few images of a class to start from.
         """
-        pools = [np.arange(len(split))] if pools is None else list(pools)
-        members = np.zeros((len(pools), len(split)), bool)
-        for j, pool in enumerate(pools):
-            members[j, pool] = True
-        by_class = [np.flatnonzero((split.labels == c) & members.any(0)) for c in range(classes)]
-        images = torch.stack([self._start(split, classes, space, members[j], seed, j) for j in range(len(pools))])
-        images = images.to(device).requires_grad_(True)  # (sets, k, ipc, c, h, w)
-        optimizer = torch.optim.SGD([images], lr=self.lr_images, momentum=self.momentum)
+        held = Pools(split, classes, pools)
+        leaves = chunks_of_sets(held.start(self.init, self.ipc, space, seed, "distribution-matching/init").to(device))
+        optimizer = torch.optim.SGD(leaves, lr=self.lr_images, momentum=self.momentum)
         options: dict[str, Any] = {} if self.width is None else {"width": self.width}
         rng = generator(seed, "distribution-matching/batches")
         with threads(self.threads), repeatable():
@@ -115,60 +109,21 @@ class DistributionMatching:
                     **options,
                 )
                 network.to(device).train().requires_grad_(False)
-                rows = [rng.choice(r, min(self.batch_real, len(r)), replace=False) for r in by_class]
-                real, synthetic = self._embed(network, split, space, rows, images, derive_seed(seed, "dsa", step))
-                loss = torch.zeros((), device=device)
-                for c, r in enumerate(rows):
-                    mine = torch.from_numpy(members[:, r]).to(device, torch.float32)  # (sets, batch)
-                    # A small batch may hold no member of some pool: that set has nothing to match in this step.
-                    drawn = mine.any(1)
-                    means = mine[drawn] @ real[c] / mine[drawn].sum(1, keepdim=True)
-                    loss = loss + (means - synthetic[drawn, c].mean(1)).square().sum()
+                rows, draw = held.batch(rng, self.batch_real), derive_seed(seed, "dsa", step)
+                real = real_features(network, split, space, rows, device, self.augmentation, draw)
+                means, drawn = held.means(rows, real)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                sets = 0
+                for leaf in leaves:
+                    mine = slice(sets, sets := sets + len(leaf))
+                    synthetic = network.features(augmented(leaf.flatten(0, 2), self.augmentation, draw))
+                    gap = means[mine] - synthetic.unflatten(0, leaf.shape[:3]).mean(2)
+                    (gap.square().sum(2) * drawn[mine]).sum().backward()
                 optimizer.step()
                 on_step(step + 1, self.iterations)
         labels = np.repeat(np.arange(classes), self.ipc)
         return [
             LabelledImages(one.flatten(0, 1).cpu().numpy(), labels, classes, space, "distribution matching")
-            for one in images.detach()
+            for leaf in leaves
+            for one in leaf.detach()
         ]
-
-    def _start(
-        self, split: Split, classes: int, space: PixelSpace, members: np.ndarray, seed: int, index: int
-    ) -> Tensor:
-        rng = generator(seed, "distribution-matching/init", index)
-        if self.init == "noise":
-            return torch.from_numpy(rng.standard_normal((classes, self.ipc, *split.shape), dtype=np.float32))
-        start = []
-        for c in range(classes):
-            candidates = np.flatnonzero((split.labels == c) & members)
-            if len(candidates) < self.ipc:
-                raise AuditError(
-                    f"Class {c} has {len(candidates)} real images, too few to start {self.ipc} synthetic ones from: "
-                    "use fewer images per class, or noise initialisation."
-                )
-            start.append(space.to_native(split.pixels(rng.choice(candidates, self.ipc, replace=False))))
-        return torch.from_numpy(np.stack(start))
-
-    def _embed(
-        self,
-        network: Classifier,
-        split: Split,
-        space: PixelSpace,
-        rows: list[np.ndarray],
-        images: Tensor,
-        draw: int,
-    ) -> tuple[list[Tensor], Tensor]:
-        """Features of the real rows of each class, and (sets, k, ipc, features) of the synthetic images."""
-        real_images = torch.from_numpy(space.to_native(split.pixels(np.concatenate(rows)))).to(images.device)
-        synthetic_images = images.flatten(0, 2)
-        if self.augmentation == "dsa":
-            real_images, synthetic_images = (
-                augment(x, "dsa", torch.Generator().manual_seed(draw), siamese=True)
-                for x in (real_images, synthetic_images)
-            )
-        with torch.no_grad():
-            real = network.features(real_images)
-        synthetic = network.features(synthetic_images)
-        return list(real.split([len(r) for r in rows])), synthetic.unflatten(0, images.shape[:3])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +16,7 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.distribution_matching import DistributionMatching
-from ddaudit.plugins import named, names
+from ddaudit.plugins import loaded, named, names
 
 GROUP = "ddaudit.distillers"
 """Entry-point group: an entry's name is the distiller's, its object makes a `Distiller` of the options that
@@ -40,6 +44,11 @@ class Distiller(Protocol):
 _OWN: dict[str, Callable[..., Distiller]] = {"DM": DistributionMatching}
 
 
+def own_names() -> list[str]:
+    """Our own distillers; they take ``width`` and ``batch_real`` as well."""
+    return list(_OWN)
+
+
 def distiller_names() -> list[str]:
     """Every distiller that can be asked for, our own first."""
     return names(GROUP, _OWN)
@@ -48,10 +57,34 @@ def distiller_names() -> list[str]:
 def distiller_named(name: str, **options: object) -> Distiller:
     """The distiller of that name.
 
+    Parameters
+    ----------
+    name : str
+        One of ``distiller_names()``, or "module:function" for one that no package announces; whoever names it lets its code run.
+    **options
+        See ``GROUP``.
+
     Raises
     ------
     AuditError
         Where there is none, or its package cannot be loaded.
     """
+    if ":" in name:
+        make = loaded(EntryPoint(name, name, GROUP), "distiller")
+        source = hashlib.sha256(inspect.getsource(inspect.getmodule(make) or make).encode()).hexdigest()
+        return _FromModule(name, source, tuple(sorted(options.items())), make(**options))
     made: Distiller = named(name, GROUP, _OWN, "distiller")(**options)
     return made
+
+
+@dataclass(frozen=True)
+class _FromModule:
+    """A distiller of somebody's own module; its ``repr`` is its identity in the store, so it names the code and the options."""
+
+    name: str
+    source: str
+    options: tuple[tuple[str, object], ...]
+    made: Distiller = field(repr=False)
+
+    def distill(self, *arguments: Any, **options: Any) -> list[LabelledImages]:
+        return self.made.distill(*arguments, **options)

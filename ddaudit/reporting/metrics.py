@@ -86,6 +86,9 @@ METRICS: dict[str, MetricWords] = {
         "Typical match without a leak", "The same among held-out images, which cannot have leaked."
     ),
     "auc": MetricWords("AUC", "Probability that a member scores above a non-member; 0.5 is guessing."),
+    "transfer_auc": MetricWords(
+        "AUC on the file", "The AUC on models of the file itself, by attacks that learnt from shadows."
+    ),
     "tpr": MetricWords(
         "True-positive rate", "Share of members recognised when few non-members are accused wrongly.", True
     ),

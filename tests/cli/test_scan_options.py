@@ -31,6 +31,12 @@ def test_the_architectures_that_are_named_are_those_that_are_trained(ddaudit, tm
     ("option", "check", "sentence"),
     [
         (("--recipe", "swift"), "DD-UTL-ACCURACY", "There is no recipe 'swift'; there are fast, published."),
+        (("--profile", "standard", "--distiller", "XY"), "DD-PRV-LIRA", "There is no distiller 'XY'; there are DM"),
+        (
+            ("--profile", "standard", "--distiller", "no_such:make"),
+            "DD-PRV-LIRA",
+            "The distiller 'no_such:make' (no_such:make) cannot",
+        ),
         (("--architecture", "Transformer"), "DD-UTL-CROSSARCH", "There is no architecture 'Transformer'; there are"),
     ],
 )

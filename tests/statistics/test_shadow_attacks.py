@@ -1,0 +1,138 @@
+"""Attacks on shadows find what was planted, nothing where nothing was, and say how sure they are."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ddaudit.statistics.errors import TooFewExamplesError
+from ddaudit.statistics.membership import lira_online
+from ddaudit.statistics.roc import auc, tpr_at_fpr
+from ddaudit.statistics.shadow_attacks import (
+    DEPENDENCE,
+    Observed,
+    auc_over_pairs,
+    complementary_halves,
+    leave_pair_out,
+    p_above_chance,
+    p_off_chance,
+    pair_aucs,
+    power_over_pairs,
+    small_sample_confidence,
+    tpr_over_pairs,
+)
+
+LABELS = np.arange(1000) % 7  # classes of 142 and 143
+
+
+def planted(
+    rng: np.random.Generator, leak: float, pairs: int = 6, labels: np.ndarray = LABELS
+) -> tuple[Observed, np.ndarray]:
+    """Scores of examples of very different difficulty, raised by ``leak`` where the set held them."""
+    member = complementary_halves(labels, pairs, rng)
+    difficulty = rng.normal(scale=5, size=labels.size)
+    phi, nearness = (difficulty + rng.normal(size=member.shape) + leak * member for _ in range(2))
+    return Observed(phi, nearness), member
+
+
+def test_every_example_is_in_exactly_half_of_the_halves_and_classes_are_shared_out_evenly() -> None:
+    member = complementary_halves(LABELS, 5, np.random.default_rng(0))
+    assert member.shape == (10, 1000)
+    assert (member.sum(0) == 5).all()
+    assert (member[::2] != member[1::2]).all()
+    for half in member:
+        assert half.sum() == 500
+        counts = np.bincount(LABELS[half], minlength=7)
+        assert set(counts) <= {71, 72}
+    assert 0.4 < (member[0] == member[2]).mean() < 0.6
+
+
+def test_a_planted_leak_gives_the_area_that_the_normal_distribution_says() -> None:
+    observed, member = planted(np.random.default_rng(0), leak=0.5, labels=np.arange(8000) % 10)
+    scores = leave_pair_out(observed, member)
+    # Target less the mean of the five shadows without the example: variance 1 + 1/5 on both sides.
+    expected = stats.norm.cdf(0.5 / np.sqrt(2 * (1 + 1 / 5)))
+    for attack in ("calibrated", "nearest"):
+        assert pair_aucs(scores[attack], member).mean() == pytest.approx(expected, abs=0.01)
+    assert pair_aucs(scores["loss"], member).mean() < 0.55  # drowned in difficulty
+    # Five shadows a side tell an example's two means badly: LiRA lies below, but sees it.
+    assert 0.56 < pair_aucs(scores["lira"], member).mean() < expected
+    assert pair_aucs(scores["rmia"], member).mean() > 0.58
+
+
+def test_without_a_leak_every_attack_is_at_chance_but_not_if_the_complement_stays_among_the_shadows() -> None:
+    rng = np.random.default_rng(1)
+    ours: dict[str, list[float]] = {}
+    with_complement = []
+    for _ in range(8):
+        observed, member = planted(rng, leak=0.0)
+        for attack, scores in leave_pair_out(observed, member).items():
+            ours.setdefault(attack, []).append(pair_aucs(scores, member).mean())
+        for target in range(12):
+            rest = np.arange(12) != target
+            score = lira_online(observed.phi[target], observed.phi[rest], member[rest])
+            with_complement.append(auc(score[member[target]], score[~member[target]]))
+    for attack, areas in ours.items():
+        assert stats.ttest_1samp(areas, 0.5).pvalue > 0.01, attack
+    assert np.mean(with_complement) < 0.49
+
+
+def test_memberships_of_another_draw_find_nothing_where_there_is_a_leak() -> None:
+    rng = np.random.default_rng(2)
+    observed, member = planted(rng, leak=0.5)
+    other = complementary_halves(LABELS, 6, rng)
+    assert p_above_chance(leave_pair_out(observed, member)["calibrated"], member) < 1e-4
+    assert p_off_chance(leave_pair_out(observed, other)["calibrated"], other) > 0.05
+
+
+def test_the_true_positive_rate_is_that_of_all_scores_together_and_refused_where_they_are_too_few() -> None:
+    observed, member = planted(np.random.default_rng(3), leak=1.0)
+    scores = np.round(leave_pair_out(observed, member)["calibrated"], 1)  # with ties
+    for fpr in (0.01, 0.1):
+        ours = tpr_over_pairs(scores, member, fpr, np.random.default_rng(0), resamples=50)
+        assert ours.value == tpr_at_fpr(scores[member], scores[~member], fpr).value
+        assert ours.low <= ours.value <= ours.high  # type: ignore[operator]
+    with pytest.raises(TooFewExamplesError, match="at least 10000 non-members; there are 6000"):
+        tpr_over_pairs(scores, member, 0.001, np.random.default_rng(0))
+
+
+def test_false_alarms_are_as_rare_as_they_should_be_although_targets_share_their_shadows() -> None:
+    rng = np.random.default_rng(4)
+    p: dict[str, list[float]] = {}
+    for _ in range(150):
+        observed, member = planted(rng, leak=0.0, labels=np.zeros(60, int))
+        for attack, scores in leave_pair_out(observed, member).items():
+            p.setdefault(attack, []).append(p_off_chance(scores, member))
+    for attack, values in p.items():
+        assert np.mean(np.array(values) < 0.05) < 0.10, attack  # without DEPENDENCE LiRA alarms in 15 % of the cases
+
+
+def test_the_interval_is_students_stretched() -> None:
+    observed, member = planted(np.random.default_rng(5), leak=0.3)
+    scores = leave_pair_out(observed, member)["calibrated"]
+    areas = pair_aucs(scores, member)
+    i = auc_over_pairs(scores, member, np.random.default_rng(0), resamples=4000)
+    half = DEPENDENCE * stats.t.isf(0.025, 5) * stats.sem(areas)
+    assert i.value == pytest.approx(areas.mean())
+    assert (i.high - i.low) / 2 == pytest.approx(half, rel=0.15)  # type: ignore[operator]
+    # Hesterberg 2015: the normal quantile that stands for Student's of five degrees, stretched by sqrt(6 / 5).
+    z = stats.norm.ppf((1 + small_sample_confidence(6, 0.95)) / 2)
+    assert z == pytest.approx(2.5706 * np.sqrt(6 / 5), abs=1e-3)
+
+
+def test_the_power_is_how_often_the_test_over_pairs_shows_the_area() -> None:
+    rng = np.random.default_rng(5)
+    areas = 0.5 + 0.01 * stats.norm.ppf((np.arange(6) + 0.5) / 6)
+    spread = areas.std(ddof=1)
+    # What targets share moves all areas of a table together, by as much again as their own errors move the mean.
+    samples = rng.normal(0.52, spread, size=(4000, 6)) + rng.normal(0, spread / 6**0.5, size=(4000, 1))
+    shown = (samples.mean(1) - 0.5) / (DEPENDENCE * stats.sem(samples, axis=1)) > stats.t.isf(0.05, 5)
+    assert power_over_pairs(areas, 0.52, 0.05) == pytest.approx(shown.mean(), abs=0.03)
+    assert power_over_pairs(np.full(6, 0.5), 0.51, 0.05) == 1.0
+
+
+def test_rows_that_are_no_pairs_and_too_few_pairs_are_refused() -> None:
+    observed, member = planted(np.random.default_rng(6), leak=0.0)
+    with pytest.raises(ValueError, match="two halves of one pool"):
+        leave_pair_out(observed, np.roll(member, 1, axis=0))
+    with pytest.raises(TooFewExamplesError, match="three pairs are the least"):
+        leave_pair_out(observed.of(slice(0, 4)), member[:4])
