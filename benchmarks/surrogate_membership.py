@@ -142,7 +142,7 @@ def shadows_of(study: Study, original: Original, store: Store) -> tuple[Observed
     space = PixelSpace.zscore(*original.constants)
     pool, pools, member = drawn(study, original)
     distiller = DistributionMatching(
-        ipc=IPC, init=study.init, iterations=STEPS, lr_images=RATES[study.init], width=WIDTH, threads=1
+        ipc=IPC, init=study.init, iterations=STEPS, lr_images=RATES["DM"][study.init], width=WIDTH, threads=1
     )
     names = [f"shadow {j + 1}" for j in range(2 * PAIRS)]
     seed = derive_seed(SEED, f"distil/{study.name}")

@@ -16,6 +16,9 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.distillation.frequency_matching import FrequencyMatching
+from ddaudit.distillation.gradient_matching import GradientMatching
+from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.plugins import loaded, named, names
 
 GROUP = "ddaudit.distillers"
@@ -41,7 +44,12 @@ class Distiller(Protocol):
         ...
 
 
-_OWN: dict[str, Callable[..., Distiller]] = {"DM": DistributionMatching}
+_OWN: dict[str, Callable[..., Distiller]] = {
+    "DM": DistributionMatching,
+    "DC": GradientMatching,
+    "KRR": KernelRidge,
+    "CFM": FrequencyMatching,
+}
 
 
 def own_names() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.privacy.shadows import REAL_BATCH, ShadowStudy, models_of_the_file, pool_size
+from ddaudit.checks.privacy.shadows import REAL_BATCH, SAMPLES, ShadowStudy, models_of_the_file, pool_size
 from ddaudit.checks.registry import SkippedError, check
 from ddaudit.checks.verdicts import judge
+from ddaudit.distillation.registry import own_names
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Role, Scalar, Series, Table
 from ddaudit.seeds import generator
 from ddaudit.statistics.errors import TooFewExamplesError
@@ -47,12 +48,21 @@ def _cost(case: AuditCase) -> list[Work]:
     pool = min(pool_size(case), len(case.reference.train) + len(case.reference.test))
     real = min(REAL_BATCH * classes, pool)
     count = config.shadow_sets * config.shadow_models
+    trunk = recipe.on("ConvNet", width=config.inversion_width)
     return [
         Work(
             "shadow distillations",
             1,
-            recipe.on("ConvNet", width=config.inversion_width),
+            trunk,
             config.shadow_steps * (real + GRADIENT * config.shadow_sets * images),
+            FORWARD,
+            side_by_side=False,
+        ),
+        Work(
+            "sets of every surrogate",
+            0 if config.distiller else len(own_names()),
+            trunk,
+            config.shadow_steps * (real + GRADIENT * SAMPLES * images),
             FORWARD,
             side_by_side=False,
         ),

@@ -25,8 +25,13 @@ from ddaudit.training.trainer import EVALUATION_THREADS, TrainedModel
 
 #: Real images of a class for one step of the surrogate.
 REAL_BATCH = 256
-#: Noise has further to travel than real images.
-RATES = {"noise": 10.0, "real": 1.0}
+#: Learning rates of our own distillers' images by how they start: noise has further to travel. Another's distiller is told 1.
+RATES = {
+    "DM": {"noise": 10.0, "real": 1.0},
+    "DC": {"noise": 1.0, "real": 0.1},
+    "KRR": {"noise": 0.2, "real": 0.05},
+    "CFM": {"noise": 100.0, "real": 10.0},
+}
 #: Sets of each distiller by which it is compared with S.
 SAMPLES = 2
 
@@ -173,7 +178,7 @@ class ShadowStudy:
             ipc=self._ipc,
             init=self.start[0],
             iterations=self.case.config.shadow_steps,
-            lr_images=RATES[self.start[0]],
+            lr_images=RATES[name][self.start[0]] if name in RATES else 1.0,
             threads=1 if self.pool.shape[1] * self.pool.shape[2] <= SMALL else EVALUATION_THREADS,
             **own,
         )

@@ -126,11 +126,13 @@ def test_our_own_distiller_is_taken_from_how_the_file_started(
     settings = LITTLE | {"shadow_pool": 200}
     real = ShadowStudy(case_of(real_images(digits.train, 2), digits, SHORT, **settings))
     assert real.start[0] == "real"
-    assert real.described == "DM from real images, 4 steps"
+    assert list(real.distances.values()) == sorted(real.distances.values())
+    assert set(real.distances) == {"DM", "DC", "KRR", "CFM"}
+    assert real.described == f"{next(iter(real.distances))} from real images, 4 steps"
     noise = np.random.default_rng(0).normal(size=(20, 1, 8, 8)).astype(np.float32)
     made = replace(real_images(digits.train, 2), images=noise)
     result = lira.run(case_of(made, digits, SHORT, **settings))
-    assert "DM from noise, 4 steps" in result.finding
+    assert "from noise, 4 steps" in result.finding
     table = next(e for e in result.evidence if e.name == "surrogate")
     assert [row[2] for row in table.rows].count(True) == 1  # type: ignore[union-attr]
 
