@@ -16,6 +16,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks import Check, SkippedError, all_checks
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet
+from ddaudit.data.membership import MembershipRecord, read_membership
 from ddaudit.data.originals import Original, load_original
 from ddaudit.errors import AuditError, RefusedFileError
 from ddaudit.inspection.opening import digest_of_refused, open_set
@@ -41,6 +42,7 @@ def scan(
     packing: int | None = None,
     pixel_space: str | None = None,
     canary_key: Path | None = None,
+    members: Path | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
     command: str = "ddaudit.scan(...)",
@@ -67,6 +69,8 @@ def scan(
         Overrides the inference, such as "zscore" or "zca:0.1".
     canary_key : Path, optional
         The sealed key of the canaries in the data that was distilled; they are taken out of the held-out split.
+    members : Path, optional
+        A record of the training images that the set was made from; see ``ddaudit.data.membership``.
     checks : sequence of str, optional
         Ids of the only checks to run; what a check finds does not depend on the others.
 
@@ -107,10 +111,13 @@ def scan(
         if not refusal.hostile:
             raise
         return _refused(tool, Path(path), about, refusal)
+    record = membership_of(members, reference)
     with ExitStack() as stack:
         stack.enter_context(executor)
         store = Store(_folder(config, stack))
-        case = AuditCase(distilled, reference, config, device, store, progress, executor, canaries)
+        case = AuditCase(
+            distilled, reference, config, device, store, progress, executor, canaries=canaries, membership=record
+        )
         results, not_run = _run(case, wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
 
@@ -129,6 +136,15 @@ def without_canaries(original: Original | None, key: Path | None) -> tuple[Origi
         raise AuditError("A canary key speaks of images of the original: name it with --original.")
     canaries = open_canaries(key, original)
     return canaries.trial.spared(original), canaries
+
+
+def membership_of(file: Path | None, reference: Original | None) -> MembershipRecord | None:
+    """The record of members in that file; an AuditError where there is no original whose images it could mean."""
+    if file is None:
+        return None
+    if reference is None:
+        raise AuditError("A record of members counts the images of an original: name it with --original.")
+    return read_membership(file, len(reference.train))
 
 
 def wanted_checks(ids: Sequence[str] | None) -> list[Check]:

@@ -14,6 +14,7 @@ from ddaudit import controls
 from ddaudit.canaries.sealed import SealedTrial
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages
+from ddaudit.data.membership import MembershipRecord
 from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.progress import Progress, silent
@@ -52,6 +53,8 @@ class AuditCase:
         None where the user has none: checks that need one do not run.
     canaries : SealedTrial, optional
         What the publisher planted; the original's held-out split is then without them.
+    membership : MembershipRecord, optional
+        Which training images S was made from, where somebody wrote it down.
     """
 
     distilled: DistilledSet
@@ -62,6 +65,7 @@ class AuditCase:
     progress: Progress = silent
     executor: Executor = field(default_factory=Serial)
     canaries: SealedTrial | None = None
+    membership: MembershipRecord | None = None
     _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
     _logits: dict[TrainedModel, np.ndarray] = field(default_factory=dict)
 
@@ -234,9 +238,12 @@ class AuditCase:
 
     def real_subset(self, index: int, purpose: str = "random-real") -> LabelledImages:
         """Random real subset number ``index`` of a purpose of its own."""
-        return controls.random_real(
-            self.reference.train, self.audited, self.config.seed, index, purpose, f"random real subset {index + 1}"
-        )
+        rows = self.real_rows(index, purpose)
+        return controls.real_set(self.reference.train, rows, self.audited, f"random real subset {index + 1}")
+
+    def real_rows(self, index: int, purpose: str = "random-real") -> np.ndarray:
+        """int64 (m,): the training images in ``real_subset(index, purpose)``."""
+        return controls.random_rows(self.reference.train, self.audited, self.config.seed, index, purpose)
 
     def k_means_subsets(self, count: int) -> list[LabelledImages]:
         """Real images close to the centres of k-means, in S's size and layout."""

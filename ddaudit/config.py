@@ -42,9 +42,10 @@ class AuditConfig:
     trace_parts : bool
         Whether TRACE also looks for crops of training images, in the synthetic images and in their quarters.
     mia_examples : int
-        Members that membership inference scores at most.
+        Members that membership inference scores at most; as many non-members where membership was recorded.
     mia_references : int
-        Reference models on each half of the held-out split.
+        Reference models on each half of the held-out split, three or more: in the blind baseline one is the target, and two
+        show how scores vary.
     shadow_sets : int
         Distillations of random halves of a pool, in complementary pairs, for LiRA; 0 leaves it out. Six is the least.
     shadow_models : int
@@ -98,7 +99,7 @@ class AuditConfig:
     test_examples: int = 3000
     trace_parts: bool = False
     mia_examples: int = 3000
-    mia_references: int = 2
+    mia_references: int = 3
     shadow_sets: int = 0
     shadow_models: int = 2
     shadow_pool: int = 2000
@@ -135,6 +136,7 @@ PROFILES: dict[str, AuditConfig] = {
         trace_parts=True,
         test_examples=10_000,
         mia_examples=10_000,
+        mia_references=4,
         shadow_sets=12,
         attack_examples=300,
         attack_steps=20,

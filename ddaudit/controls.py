@@ -29,11 +29,29 @@ def random_real(
     Raises
     ------
     AuditError
+        As ``random_rows``.
+    """
+    return real_set(split, random_rows(split, like, run_seed, index, purpose, times), like, name)
+
+
+def random_rows(
+    split: Split, like: LabelledImages, run_seed: int, index: int, purpose: str, times: int = 1
+) -> np.ndarray:
+    """Which images of the split ``random_real`` takes, int64 (times * m,), by class.
+
+    Raises
+    ------
+    AuditError
         Where the split has fewer images of a class than S.
     """
     rng = generator(run_seed, f"controls/{purpose}", index)
     rows = [rng.choice(candidates, count, replace=False) for candidates, count in _by_class(split, like, times)]
-    return _images(split, like, np.concatenate(rows), name)
+    return np.concatenate(rows)
+
+
+def real_set(split: Split, rows: np.ndarray, like: LabelledImages, name: str) -> LabelledImages:
+    """Those images of the split, in the native space of ``like``."""
+    return LabelledImages(like.space.to_native(split.pixels(rows)), split.labels[rows], like.classes, like.space, name)
 
 
 def k_means(split: Split, like: LabelledImages, run_seed: int, index: int, store: Store) -> LabelledImages:
@@ -56,7 +74,7 @@ def k_means(split: Split, like: LabelledImages, run_seed: int, index: int, store
     counts = np.bincount(like.hard_labels, minlength=like.classes)
     identity = {"k-means of": split.fingerprint, "counts": counts.tolist(), "seed": run_seed, "index": index}
     rows = store.remember("distillations", identity, compute)["rows"]
-    return _images(split, like, rows, f"k-means subset {index + 1}")
+    return real_set(split, rows, like, f"k-means subset {index + 1}")
 
 
 def _by_class(split: Split, like: LabelledImages, times: int = 1) -> list[tuple[np.ndarray, int]]:
@@ -89,10 +107,6 @@ def _central(split: Split, candidates: np.ndarray, count: int, rng: np.random.Ge
         column[chosen] = np.inf
         chosen.append(int(column.argmin()))
     return candidates[chosen]
-
-
-def _images(split: Split, like: LabelledImages, rows: np.ndarray, name: str) -> LabelledImages:
-    return LabelledImages(like.space.to_native(split.pixels(rows)), split.labels[rows], like.classes, like.space, name)
 
 
 def whole_original(split: Split, like: LabelledImages) -> LabelledImages:

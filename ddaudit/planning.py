@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddaudit.audit import NO_STORE, wanted_checks, without_canaries
+from ddaudit.audit import NO_STORE, membership_of, wanted_checks, without_canaries
 from ddaudit.case import AuditCase
 from ddaudit.config import AuditConfig
 from ddaudit.data.originals import Original, load_original
@@ -64,6 +64,7 @@ def plan(
     packing: int | None = None,
     pixel_space: str | None = None,
     canary_key: Path | None = None,
+    members: Path | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Plan:
@@ -74,7 +75,7 @@ def plan(
 
     Parameters
     ----------
-    path, original, config, data_root, download, run, packing, pixel_space, canary_key, checks
+    path, original, config, data_root, download, run, packing, pixel_space, canary_key, members, checks
         As for ``ddaudit.scan``.
 
     Returns
@@ -95,7 +96,8 @@ def plan(
     reference, canaries = without_canaries(reference, canary_key)
     distilled = open_set(Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress)
     store = ReadOnlyStore(None if config.store == NO_STORE else config.store or default_folder())
-    case = AuditCase(distilled, reference, config, device, store, progress, canaries=canaries)
+    record = membership_of(members, reference)
+    case = AuditCase(distilled, reference, config, device, store, progress, canaries=canaries, membership=record)
     running = [check for check in wanted if reference is not None or not check.needs_original]
     pieces = together(piece for check in running if check.cost for piece in check.cost(case))
     shape, classes = case.audited.shape, case.audited.classes

@@ -63,6 +63,12 @@ def scan(
     pixel_space: Annotated[
         str | None, typer.Option(help="How the images are stored: unit, uint8, zscore or zca. Default: inferred.")
     ] = None,
+    members: Annotated[
+        Path | None,
+        typer.Option(
+            help="Which training images the set was made from, where that is known: a text file, one index of the train split a line."
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(help="fast, published, or one that another package adds. Default: the profile's."),
@@ -177,6 +183,7 @@ def scan(
         "packing": packing,
         "pixel_space": pixel_space,
         "canary_key": canary_key,
+        "members": members,
         "checks": check,
     }
     if dry_run:

@@ -5,11 +5,14 @@ All are pure functions of numbers that models gave; a larger score means "more l
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
+from ddaudit.statistics.shrinkage import moderated_variance
 
 Array = npt.NDArray[np.float64]
 
@@ -124,8 +127,15 @@ def lira_online(scores: npt.ArrayLike, shadow_scores: npt.ArrayLike, shadow_memb
     return stats.norm.logpdf(target, mean_in, spread_in) - stats.norm.logpdf(target, mean_out, spread_out)
 
 
-def lira_offline(scores: npt.ArrayLike, shadow_scores: npt.ArrayLike, unseen: npt.ArrayLike | None = None) -> Array:
+def lira_offline(
+    scores: npt.ArrayLike,
+    shadow_scores: npt.ArrayLike,
+    unseen: npt.ArrayLike | None = None,
+    spread: Literal["pooled", "moderated"] = "pooled",
+) -> Array:
     """One-sided test against shadows that had not the example: log probability that one of them scores lower.
+
+    With one spread for all examples this ranks them exactly as `calibrated` does.
 
     Parameters
     ----------
@@ -135,6 +145,10 @@ def lira_offline(scores: npt.ArrayLike, shadow_scores: npt.ArrayLike, unseen: np
         Of the shadows, the target not among them.
     unseen : array_like of bool, shape (shadows, n), optional
         True where the shadow did not train on the example; only those count. Without it, all do.
+    spread : {"pooled", "moderated"}
+        "pooled": one standard deviation of all residuals. "moderated": each example's own, drawn towards that of the others
+        as far as these are alike (`moderated_variance`); the score is then Student's predictive distribution. Between the
+        paper's two variants, a variance for each example and one for all, the number of shadows then need not decide.
 
     Returns
     -------
@@ -151,8 +165,14 @@ def lira_offline(scores: npt.ArrayLike, shadow_scores: npt.ArrayLike, unseen: np
     Carlini et al., Membership inference attacks from first principles, IEEE S&P 2022, section 4.3.
     """
     target, shadows = _target_and_shadows(scores, shadow_scores)
-    mean, spread = _pooled_gaussian(shadows, _mask(unseen, shadows), "without")
-    return np.asarray(stats.norm.logcdf(target, mean, spread))
+    counts = _mask(unseen, shadows)
+    mean, pooled = _pooled_gaussian(shadows, counts, "without")
+    if spread == "pooled":
+        return np.asarray(stats.norm.logcdf(target, mean, pooled))
+    models = counts.sum(axis=0)
+    residuals = np.square(shadows - mean, where=counts, out=np.zeros_like(shadows)).sum(axis=0)
+    variance, freedom = moderated_variance(residuals / np.maximum(models - 1, 1), models - 1)
+    return np.asarray(stats.t.logcdf(target, freedom, mean, np.sqrt(variance * (1 + 1 / models))))
 
 
 def rmia(

@@ -85,6 +85,15 @@ class EpsilonLaplacian:
         """Density at each residual; same shape as ``residuals``."""
         return np.exp(self.logpdf(residuals))
 
+    def shift_log_ratio(self, residuals: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """How much likelier each residual is after the shift that suits it best than after none, with the shift's sign.
+
+        The generalised log likelihood ratio of "this example's expectation lies elsewhere": 0 within the tube, where the
+        density is flat and a residual is no evidence, then rising by 1 a ``scale``. Same shape as ``residuals``.
+        """
+        r = np.asarray(residuals, dtype=np.float64)
+        return np.sign(r) * (self.logpdf(0.0) - self.logpdf(r))
+
     def sample(self, size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         """Draw ``size`` residuals: inside the tube with probability e / (1 + e), else beyond it by an exponential."""
         inside = rng.random(size) < self.insensitivity / (1 + self.insensitivity)

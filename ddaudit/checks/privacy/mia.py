@@ -2,51 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
-
-from ddaudit import controls
 from ddaudit.case import AuditCase
-from ddaudit.checks.registry import check
+from ddaudit.checks.privacy.membership_attacks import ATTACKS
+from ddaudit.checks.privacy.membership_evidence import NAMES, attack_table, hardest_table, histogram, roc
+from ddaudit.checks.privacy.membership_folds import (
+    Fold,
+    Images,
+    Scores,
+    Target,
+    folds,
+    too_few_held_out,
+    wanted_references,
+)
+from ddaudit.checks.privacy.membership_outcomes import LEVEL, RESAMPLES, Outcome, outcomes_of
+from ddaudit.checks.registry import SkippedError, check
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Role, Series
+from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power
+from ddaudit.seeds import generator
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.membership import calibrated, phi
-from ddaudit.statistics.roc import auc_interval, power_of_auc, roc_curve, tpr_at_fpr
+from ddaudit.statistics.roc import power_of_auc, tpr_at_fpr
+from ddaudit.statistics.roc_bootstrap import bootstrap_roc
 from ddaudit.training.cost import Work
-from ddaudit.training.recipe import Recipe
-from ddaudit.training.trainer import TrainedModel
 
-#: An AUC whose whole interval lies above this is a material leak.
+#: An AUC above this, whichever attack reaches it, is a material leak.
 MATERIAL_AUC = 0.60
 #: The defect that the power speaks of.
 PLANTED_AUC = 0.55
-ATTACKS = ("loss", "calibrated")
-#: Both attacks together at 95 %: each interval at 97.5 % (Bonferroni).
-CONFIDENCE = 1 - 0.05 / len(ATTACKS)
-
-
-@dataclass(frozen=True, eq=False)
-class _Examples:
-    """Members and non-members with, for each, the half of the held-out split whose models may not judge it.
-
-    ``member_pixels`` are the members' alone: the non-members are the case's held-out images, scored for other checks as well.
-    """
-
-    member_pixels: np.ndarray
-    labels: np.ndarray
-    member: np.ndarray
-    half: np.ndarray
+#: False positive rates at which members are counted, where the non-members carry it.
+LOW_RATES = (0.01, 0.001)
 
 
 def _cost(case: AuditCase) -> list[Work]:
-    ours, references = case.comparison(), case.trainings("models of held-out subsets", _wanted_references(case))
+    if too_few_held_out(case):
+        return []
     models = case.config.seeds + 2 * case.config.mia_references
     members = min(case.config.mia_examples, len(case.reference.train))
-    return [*ours, *references, case.scoring("membership inference", models, case.recipe, members)]
+    return [
+        *case.comparison(),
+        *case.trainings("models of held-out subsets", wanted_references(case)),
+        case.scoring("membership inference", models, case.recipe, members),
+    ]
 
 
 @check(
@@ -57,67 +55,57 @@ def _cost(case: AuditCase) -> list[Work]:
     cost=_cost,
 )
 def mia(case: AuditCase) -> CheckResult:
-    """Do models trained on the set treat the original's training images differently from held-out ones?
+    """Do the set and the models trained on it treat the original's training images differently from held-out ones?
 
-    Members are the train split, non-members the held-out split. The loss attack scores an example by its logit margin; the
-    calibrated attack takes off what reference models give that never saw it (cross-fitted on halves of the held-out
-    split). Membership was not randomised, so the same attacks on models that saw no member (the blind baseline) must find nothing.
+    Members are the train split and non-members the held-out split, unless membership was recorded. Six attacks score every
+    candidate; whatever calibrates a score has never seen the candidate. Where membership was not drawn at random, the same
+    attacks on models that saw no member (the blind baselines) must find nothing. Holm's correction over the attacks decides.
 
     References
     ----------
-    Yeom et al., CSF 2018 (loss); Watson et al., ICLR 2022 (calibration); Carlini et al., IEEE S&P 2022 (low false positive rates).
+    Yeom et al., CSF 2018 (loss); Watson et al., ICLR 2022 (calibration); Carlini et al., IEEE S&P 2022 (LiRA, low false
+    positive rates); Zarifzadeh et al., ICML 2024 (RMIA); Bertran et al., NeurIPS 2023 (regression on non-members).
     """
-    examples = _examples(case)
-    references = _references(case)
-    ours = _phi(case, case.audited_models, examples)
-    unseen = np.stack(
-        [_phi(case, [a, b], examples, choose=1 - examples.half) for a, b in zip(*references, strict=True)]
-    )
-    scores = {"loss": ours.mean(0), "calibrated": calibrated(ours.mean(0), unseen)}
-    blind_target, *blind_rest = unseen
-    blind = {"loss": unseen.mean(0), "calibrated": calibrated(blind_target, np.stack(blind_rest))}
-    member = examples.member
+    if reason := too_few_held_out(case):
+        raise SkippedError(reason)
+    made = folds(case)
+    ours = Scores.joined([fold.attacked(Target(case.audited_models, case.audited)) for fold in made])
+    blind = Scores.joined([fold.attacked(target) for fold, target in (one.blind() for one in made)])
+    outcomes = outcomes_of(ours, blind, _positive_control(case, made), case.config.seed)
+    best = max(outcomes, key=lambda one: one.area.value)
 
-    found = {a: auc_interval(s[member], s[~member], CONFIDENCE) for a, s in scores.items()}
-    baseline = {a: auc_interval(s[member], s[~member], CONFIDENCE) for a, s in blind.items()}
-    positive = _positive_control(case)
-    sound = not any(b.excludes(0.5) for b in baseline.values()) and positive.low is not None and positive.low > 0.5
-    shown = [a for a, i in found.items() if i.low is not None and i.low > 0.5]
-    material = any(i.low is not None and i.low > MATERIAL_AUC for i in found.values())
-    n_in, n_out = int(member.sum()), int((~member).sum())
+    shown = [one for one in outcomes if one.counts]
+    alike = all(one.blind_p >= LEVEL for one in outcomes)
+    recognised = all(one.positive.low is not None and one.positive.low > 0.5 for one in outcomes)
+    # An attack that finds as much where there is nothing to find settles nothing, unless another one does.
+    sound = alike and recognised and (bool(shown) or all(one.p >= LEVEL for one in outcomes))
+    n_in, n_out = (len(side) for side in ours.sides("loss"))
     power = Power(
-        value=power_of_auc(n_in, n_out, PLANTED_AUC, 1 - CONFIDENCE),
+        value=power_of_auc(n_in, n_out, PLANTED_AUC, 2 * LEVEL / len(ATTACKS)),
         defect=f"a true AUC of {PLANTED_AUC:g} (Hanley-McNeil, {n_in} members and {n_out} non-members)",
     )
-    low_fpr, refusals = _low_fpr(scores, member)
+    low_rates, refusals = _low_rates(ours)
+    drawn = generator(case.config.seed, "mia/bootstrap/blind")
     return mia.result(
-        judge(material=material, shown=bool(shown), power=power, sound=sound),
-        _finding(found, baseline, shown, sound),
-        metrics=[
-            Metric(
-                name=f"auc[{attack}]",
-                value=i.value,
-                low=i.low,
-                high=i.high,
-                confidence=CONFIDENCE,
-                n=n_in + n_out,
-                better="lower",
-                controls=[_control("models that saw no member", baseline[attack])]
-                + [_control("models trained on members", positive)] * (attack == "loss"),
-            )
-            for attack, i in found.items()
-        ]
-        + low_fpr,
+        judge(material=any(one.least > MATERIAL_AUC for one in shown), shown=bool(shown), power=power, sound=sound),
+        _finding(best, shown, sound=sound, alike=alike, recognised=recognised),
+        metrics=[_metric(one, n_in + n_out) for one in outcomes] + low_rates,
         power=power,
-        evidence=[_figure(scores, blind, member)],
+        evidence=[
+            attack_table(outcomes),
+            hardest_table(outcomes),
+            roc(best, bootstrap_roc(*blind.sides(best.attack), best.band.fpr, drawn, RESAMPLES)),
+            histogram(best.attack, *ours.sides(best.attack)),
+        ],
         assumptions=[
+            Assumption(text=_who_is_asked(case, n_in, n_out), held=None),
             Assumption(
-                text="Models that never saw a member cannot tell members from non-members (blind baseline at AUC 0.5).",
-                held=not any(b.excludes(0.5) for b in baseline.values()),
+                text="Models that never saw a member cannot tell members from non-members (blind baselines at AUC 0.5).",
+                held=alike,
             ),
             Assumption(
-                text="The attack recognises the training images of models trained on real images (positive control).",
-                held=positive.low is not None and positive.low > 0.5,
+                text="Every attack recognises the training images of models trained on real images (positive controls).",
+                held=recognised,
             ),
             *[Assumption(text=refusal, held=None) for refusal in refusals],
         ],
@@ -126,77 +114,62 @@ def mia(case: AuditCase) -> CheckResult:
             if shown
             else ""
         ),
-        references=["Yeom et al., CSF 2018", "Watson et al., ICLR 2022", "Carlini et al., IEEE S&P 2022"],
-        trained=sorted({m.dataset for m in case.audited_models + references[0] + references[1]}),
+        references=[
+            "Yeom et al., CSF 2018",
+            "Watson et al., ICLR 2022",
+            "Carlini et al., IEEE S&P 2022",
+            "Zarifzadeh et al., ICML 2024",
+            "Bertran et al., NeurIPS 2023",
+        ],
+        trained=sorted({m.dataset for m in [*case.audited_models, *(m for fold in made for m in fold.references)]}),
     )
 
 
-def _examples(case: AuditCase) -> _Examples:
-    rng = np.random.default_rng(case.seed("mia/examples"))
-    train, outside = case.reference.train, case.test_rows
-    count = min(case.config.mia_examples, len(train))
-    inside = np.sort(rng.choice(len(train), count, replace=False))
-    return _Examples(
-        train.pixels(inside),
-        np.concatenate([train.labels[inside], case.test_labels]),
-        np.repeat([True, False], [count, len(outside)]),
-        # Members get a half as well, so that both sides are judged by equally many models.
-        np.concatenate([rng.integers(0, 2, count), _halves(case)[outside]]),
+def _positive_control(case: AuditCase, made: list[Fold]) -> Scores:
+    """The same attacks on models of random real subsets, whose members are known: their own images.
+
+    Where membership was recorded a subset may hold a few of the non-members, which weakens this control by their share.
+    """
+    train, parts = case.reference.train, []
+    for fold in made:
+        fold.outside.closeness(fold.appearance, case.real_subsets)  # in one pass over the images
+    for i, (model, subset) in enumerate(zip(case.control_models, case.real_subsets, strict=True)):
+        rows = generator(case.config.seed, "mia/positive", i).permutation(case.real_rows(i))
+        for j, fold in enumerate(made):
+            inside = Images.of(train, rows[j :: len(made)])
+            parts.append(replace(fold, inside=inside).attacked(Target([model], subset)))
+    return Scores.joined(parts)
+
+
+def _who_is_asked(case: AuditCase, n_in: int, n_out: int) -> str:
+    if case.membership is None:
+        return (
+            f"Members are {n_in} images of the train split, non-members {n_out} held-out ones; nobody drew them by lot."
+        )
+    return f"Membership was recorded: {n_in} members and {n_out} non-members of the train split are asked about."
+
+
+def _metric(one: Outcome, n: int) -> Metric:
+    controls = [("models that saw no member", one.blind), ("models trained on members", one.positive)]
+    return Metric(
+        name=f"auc[{one.attack}]",
+        value=one.area.value,
+        low=one.area.low,
+        high=one.area.high,
+        confidence=one.area.confidence,
+        n=n,
+        better="lower",
+        controls=[ControlValue(name=name, value=i.value, low=i.low, high=i.high) for name, i in controls],
     )
 
 
-def _halves(case: AuditCase) -> np.ndarray:
-    return np.random.default_rng(case.seed("mia/halves")).permutation(len(case.reference.test)) % 2
-
-
-def _references(case: AuditCase) -> tuple[list[TrainedModel], list[TrainedModel]]:
-    """For each half of the held-out split, models of random subsets of it that have S's size and layout."""
-    models, count = case.train_all(_wanted_references(case)), case.config.mia_references
-    return models[:count], models[count:]
-
-
-def _wanted_references(case: AuditCase) -> list[tuple[LabelledImages, Recipe, int]]:
-    test, count = case.reference.test, case.config.mia_references
-    wanted = []
-    for half in (0, 1):
-        pool = test.take(np.flatnonzero(_halves(case) == half))
-        for i in range(count):
-            name = f"held-out subset {i + 1} of half {half + 1}"
-            subset = controls.random_real(pool, case.audited, case.config.seed, i, f"held-out-half-{half}", name)
-            wanted.append((subset, case.recipe, i))
-    return wanted
-
-
-def _phi(
-    case: AuditCase, models: list[TrainedModel], examples: _Examples, choose: np.ndarray | None = None
-) -> np.ndarray:
-    """float64 (models, n), or (n,) with ``choose`` saying which model scores each example."""
-    each = np.stack(
-        [phi(np.concatenate([m.logits(examples.member_pixels), case.test_logits(m)]), examples.labels) for m in models]
-    )
-    return each if choose is None else np.take_along_axis(each, choose[None], 0)[0]
-
-
-def _positive_control(case: AuditCase) -> Interval:
-    """The loss attack on models of random real subsets, whose members are known: their own images."""
-    inside, out = [], []
-    for model, subset in zip(case.control_models, case.real_subsets, strict=True):
-        inside.append(phi(model.logits(subset.pixels()), subset.hard_labels))
-        out.append(phi(case.test_logits(model), case.test_labels))
-    return auc_interval(np.concatenate(inside), np.concatenate(out))
-
-
-def _control(name: str, interval: Interval) -> ControlValue:
-    return ControlValue(name=name, value=interval.value, low=interval.low, high=interval.high)
-
-
-def _low_fpr(scores: dict[str, np.ndarray], member: np.ndarray) -> tuple[list[Metric], list[str]]:
-    """TPR at 0.1 % and 1 % false positives, and why those are missing that the sample cannot carry."""
+def _low_rates(scores: Scores) -> tuple[list[Metric], list[str]]:
+    """Members found at few false positives, and why those are missing that the sample cannot carry."""
     metrics, refusals = [], []
-    for fpr in (0.01, 0.001):
+    for fpr in LOW_RATES:
         try:
-            for attack, s in scores.items():
-                i = tpr_at_fpr(s[member], s[~member], fpr)
+            for attack in ATTACKS:
+                i = tpr_at_fpr(*scores.sides(attack), fpr)
                 name = f"tpr@fpr={fpr:g}[{attack}]"
                 metrics.append(Metric(name=name, value=i.value, low=i.low, high=i.high, n=i.n, better="lower"))
         except TooFewExamplesError as refusal:
@@ -204,47 +177,23 @@ def _low_fpr(scores: dict[str, np.ndarray], member: np.ndarray) -> tuple[list[Me
     return metrics, refusals
 
 
-def _figure(scores: dict[str, np.ndarray], blind: dict[str, np.ndarray], member: np.ndarray) -> Figure:
-    grid = np.geomspace(1 / max(1, int((~member).sum())), 1, 40)
-    sources: list[tuple[dict[str, np.ndarray], str, Role]] = [
-        (scores, "", "subject"),
-        (blind, ", blind baseline", "control"),
-    ]
-    series = [
-        Series(
-            name=f"{attack}{suffix}",
-            x=[float(f) for f in grid],
-            y=[float(t) for t in np.interp(grid, *_curve(s[member], s[~member]))],
-            role=role,
-        )
-        for source, suffix, role in sources
-        for attack, s in source.items()
-    ]
-    series.append(Series(name="chance", x=[float(f) for f in grid], y=[float(f) for f in grid], role="reference"))
-    return Figure(
-        name="roc",
-        caption="Members found against non-members accused, on logarithmic axes: what matters for privacy is the lower left.",
-        form="line",
-        x_label="false positive rate",
-        y_label="true positive rate",
-        x_scale="log",
-        y_scale="log",
-        series=series,
-    )
-
-
-def _curve(member: np.ndarray, nonmember: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    curve = roc_curve(member, nonmember)
-    return curve.fpr, curve.tpr
-
-
-def _finding(found: dict[str, Interval], baseline: dict[str, Interval], shown: list[str], sound: bool) -> str:
-    best = max(found, key=lambda a: found[a].value)
-    i = found[best]
-    numbers = f"the {best} attack reaches an AUC of {i.value:.3f} [{i.low:.3f}, {i.high:.3f}] (0.5 is chance)"
-    if not sound:
-        b = max(baseline.values(), key=lambda b: abs(b.value - 0.5))
-        return f"Withheld: {numbers}, but so do models that saw no member ({b.value:.3f}), or the positive control was missed."
+def _finding(best: Outcome, shown: list[Outcome], *, sound: bool, alike: bool, recognised: bool) -> str:
     if shown:
-        return f"Models trained on the set show which images were in the original: {numbers}."
-    return f"Models trained on the set do not show which images were in the original: {numbers}."
+        best = max(shown, key=lambda one: one.area.value)
+    numbers = f"the {NAMES[best.attack]} attack reaches an AUC of {_with_ends(best.area)} (0.5 is chance)"
+    if not sound:
+        why = (
+            "an attack missed the images of models that were trained on them"
+            if not recognised
+            else "models that saw no member tell members from non-members as well"
+            if not alike
+            else f"so it does on models that saw no member ({_with_ends(best.blind)})"
+        )
+        return f"Withheld: {numbers}, but {why}."
+    if shown:
+        return f"The set shows which images were in the original: {numbers}."
+    return f"The set does not show which images were in the original: of {len(ATTACKS)} attacks the best is chance, {numbers}."
+
+
+def _with_ends(i: Interval) -> str:
+    return f"{i.value:.3f} [{i.low:.3f}, {i.high:.3f}]"
