@@ -99,3 +99,12 @@ def test_the_fit_scales_with_the_residuals(seed, unit):
 def test_residuals_that_show_no_spread_are_refused(residuals):
     with pytest.raises(ValueError, match="not all zero"):
         EpsilonLaplacian.fit(residuals)
+
+
+@pytest.mark.parametrize(("insensitivity", "scale"), [(0.0, 1.0), (0.7, 2.0)])
+def test_the_log_ratio_of_a_shift_is_that_of_the_best_of_all_shifts(insensitivity, scale):
+    density = EpsilonLaplacian(insensitivity, scale)
+    residuals = np.linspace(-9, 9, 37)
+    shifts = np.linspace(-9, 9, 1441)
+    best = (density.logpdf(residuals[:, None] - shifts) - density.logpdf(residuals)[:, None]).max(1)
+    np.testing.assert_allclose(density.shift_log_ratio(residuals), np.sign(residuals) * best, atol=1e-12)
