@@ -100,6 +100,7 @@ def scan(
         load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
     )
     reference, canaries = without_canaries(reference, canary_key)
+    record = membership_of(members, reference)
     about = (
         OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
     )
@@ -111,7 +112,6 @@ def scan(
         if not refusal.hostile:
             raise
         return _refused(tool, Path(path), about, refusal)
-    record = membership_of(members, reference)
     with ExitStack() as stack:
         stack.enter_context(executor)
         store = Store(_folder(config, stack))

@@ -94,9 +94,9 @@ def plan(
         load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
     )
     reference, canaries = without_canaries(reference, canary_key)
+    record = membership_of(members, reference)
     distilled = open_set(Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress)
     store = ReadOnlyStore(None if config.store == NO_STORE else config.store or default_folder())
-    record = membership_of(members, reference)
     case = AuditCase(distilled, reference, config, device, store, progress, canaries=canaries, membership=record)
     running = [check for check in wanted if reference is not None or not check.needs_original]
     pieces = together(piece for check in running if check.cost for piece in check.cost(case))

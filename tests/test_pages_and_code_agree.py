@@ -11,7 +11,16 @@ from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
-from ddaudit.checks.privacy import canary, lira, mia, trace, tracing
+from ddaudit.checks.privacy import (
+    canary,
+    lira,
+    membership_attacks,
+    membership_folds,
+    membership_outcomes,
+    mia,
+    trace,
+    tracing,
+)
 from ddaudit.checks.robustness import attacks
 from ddaudit.checks.utility import cross_architecture
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
@@ -73,9 +82,14 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-PRV-TRACE", f"p below {trace.LEANING_P:g}"),
         ("DD-PRV-TRACE", f"in {100 * trace.FOUND:g} % of cases"),
         ("DD-PRV-TRACE", f"correlation of {tracing.STRENGTHS[-1]:g} with its start"),
-        ("DD-PRV-MIA", f"lies above {mia.MATERIAL_AUC:.2f}"),
+        ("DD-PRV-MIA", f"its AUC lies above {mia.MATERIAL_AUC:.2f}"),
         ("DD-PRV-MIA", f"true AUC of {mia.PLANTED_AUC:.2f}"),
-        ("DD-PRV-MIA", f"({100 * mia.CONFIDENCE:g} % each)"),
+        ("DD-PRV-MIA", f"over all six at {100 * membership_outcomes.LEVEL:g} %"),
+        ("DD-PRV-MIA", f"The {100 * membership_outcomes.HARDEST:g} % of candidates"),
+        ("DD-PRV-MIA", f"resampled apart, {membership_outcomes.RESAMPLES:,} times"),
+        ("DD-PRV-MIA", f"less its mean over {membership_folds.CLOSENESS_SETS} random real sets"),
+        ("DD-PRV-MIA", f"gamma {membership_attacks.GAMMA:g}, a {membership_attacks.A:g}"),
+        ("DD-PRV-MIA", f"at {100 * mia.LOW_RATES[0]:g} % and {100 * mia.LOW_RATES[1]:g} % false positives"),
         ("DD-PRV-LIRA", f"lies above {lira.MATERIAL_AUC:.2f}"),
         ("DD-PRV-LIRA", f"true AUC of {lira.PLANTED_AUC:.2f}"),
         ("DD-PRV-LIRA", f"at least {100 * lira.COMPARABLE:g} % of the train split"),

@@ -56,6 +56,9 @@ TERMS: dict[str, str] = {
     "Hanley-McNeil": "A formula for how precisely an AUC is known from so many examples.",
     "blind baseline": "The same attack on models that never saw the members: it must be at chance, "
     "or the comparison is unfair.",
+    "regression-calibrated attack": "The loss attack, less what non-members that look alike get.",
+    "nearest-synthetic attack": "Takes an example for a member where the set's images come unusually close to it.",
+    "Holm": "A correction that keeps the chance of any false alarm over all attacks together at 5 %.",
     "LiRA": "Likelihood-ratio attack: compares an example's score with models that did and did not see it.",
     "RMIA": "Relative membership inference attack: compares an example with random others, under reference models.",
     "epsilon": "Of an attack: how much each pixel may change. Of privacy: how much one example may change the outcome.",

@@ -73,8 +73,8 @@ class Appearance:
     def features(self, split: Split) -> np.ndarray:
         """float32 (n, features): what may make an image easy or hard for its class, told without any model.
 
-        Coordinates along the leading directions in standard deviations, the class, the likeness to its mean and how far that is ahead of the likeness
-        to the nearest other class.
+        Coordinates along the leading directions in standard deviations, the class, the likeness to its mean, and how far that
+        is ahead of the likeness to the nearest other class.
         """
         parts = []
         for start, pixels in _numbered(split):
@@ -89,7 +89,7 @@ class Appearance:
         return np.concatenate(parts).astype(np.float32)
 
     def closeness(self, split: Split, sets: list[LabelledImages]) -> np.ndarray:
-        """float32 (sets, n): whitened correlation with the closest image of the same class in each set; 0 where it has none."""
+        """float32 (sets, n): whitened correlation with each set's closest image of the class; 0 where it has none."""
         candidates = [(self.whitened(one.pixels()), one.hard_labels) for one in sets]
         closest = np.zeros((len(sets), len(split)), np.float32)
         for start, pixels in _numbered(split):

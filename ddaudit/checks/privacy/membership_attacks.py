@@ -64,8 +64,8 @@ def difficulty_calibrated(seen: Observations) -> Array:
 def offline_rmia(seen: Observations) -> Array:
     """Share of non-members whose probability the target raises less (Zarifzadeh, Liu and Shokri, ICML 2024).
 
-    The population are the non-members among the candidates, the only images that no reference saw either. That makes the score one
-    growing function of the candidate's own ratio, the same for members and others.
+    The population are the non-members among the candidates, the only images that no reference saw either. The score is
+    then one growing function of the candidate's own ratio, the same for members and others.
     """
     target, references = _probability(seen.target).mean(axis=0), _probability(seen.references)
     z = seen.population

@@ -130,7 +130,7 @@ class Fold:
     appearance: Appearance
 
     def blind(self) -> tuple[Fold, Target]:
-        """The fold with its first reference as the target, which saw no candidate; the images that it did see calibrate nothing."""
+        """The fold with its first reference as the target: it saw no candidate, and what it did see calibrates nothing."""
         whole, kept = self.calibration, np.flatnonzero(~np.isin(self.calibration.rows, self.first))
         unseen = Images(whole.split.take(kept), whole.rows[kept], lambda model: whole.logits(model)[kept])
         rest = replace(self, calibration=unseen, references=self.references[1:], sets=self.sets[1:])

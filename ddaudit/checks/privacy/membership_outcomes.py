@@ -75,8 +75,8 @@ def outcomes_of(ours: Scores, blind: Scores, positive: Scores, run_seed: int) ->
     """Every attack's outcome, in the order of ``ATTACKS``.
 
     The test is Mann and Whitney's: where the set says nothing of who is a member, both sides are one population, and it
-    holds its level whatever the scores' distribution. The areas of the controls have DeLong's interval, which the stratified bootstrap
-    reproduces to the third decimal at these sizes; the audited file's and the subset's are bootstrapped.
+    holds its level whatever the scores' distribution. The areas of the audited file and of its hardest candidates have
+    bootstrapped intervals, those of the controls DeLong's, from which the bootstrap differs in the third decimal.
     """
     p = holm([stats.mannwhitneyu(*ours.sides(a), alternative="greater").pvalue for a in ATTACKS])
     blind_p = holm([stats.mannwhitneyu(*blind.sides(a)).pvalue for a in ATTACKS])

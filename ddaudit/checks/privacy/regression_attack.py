@@ -36,8 +36,8 @@ class NonMemberRegression:
     def fit(cls, features: np.ndarray, scores: np.ndarray) -> NonMemberRegression:
         """From non-members alone.
 
-        The tube of the regression is not chosen by hand or by cross-validation over a grid: the working likelihood of the residuals of a
-        first fit says how wide it should be.
+        The width of the tube is not chosen by hand, nor by cross-validation over a grid: the working likelihood of a first
+        fit's residuals says it.
 
         Parameters
         ----------
@@ -47,7 +47,7 @@ class NonMemberRegression:
 
         References
         ----------
-        Wu and Wang, arXiv:2003.03893 (the tube); Bertran et al., NeurIPS 2023 (regression on non-members instead of shadows).
+        Wu and Wang, arXiv:2003.03893 (the tube); Bertran et al., NeurIPS 2023 (regression on non-members, no shadows).
         """
         centre, unit = float(np.median(scores)), float(np.subtract(*np.percentile(scores, [75, 25]))) or 1.0
         wanted = (scores - centre) / unit
