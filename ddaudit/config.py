@@ -57,6 +57,12 @@ class AuditConfig:
     distiller : str, optional
         The surrogate: a name that ``ddaudit distill --method`` knows, or "module:function" of the publisher's own, which makes it of
         the same options. By default the one whose sets look most like S.
+    dpsgd_noise : tuple of float
+        Noise multipliers of the DP-SGD models beside which the set's leakage is put; none leaves them out.
+    dpsgd_images, dpsgd_steps : int
+        Images of the original that they train on at most, and in how many batches.
+    dpsgd_models : int
+        Models of each noise multiplier.
     attack_examples, attack_models : int
         Test images attacked, on how many models of S and of the controls each.
     attack_steps : int
@@ -105,6 +111,10 @@ class AuditConfig:
     shadow_pool: int = 2000
     shadow_steps: int = 150
     distiller: str | None = None
+    dpsgd_noise: tuple[float, ...] = ()
+    dpsgd_images: int = 10_000
+    dpsgd_steps: int = 800
+    dpsgd_models: int = 1
     attack_examples: int = 200
     attack_models: int = 4
     attack_steps: int = 10
@@ -138,6 +148,7 @@ PROFILES: dict[str, AuditConfig] = {
         mia_examples=10_000,
         mia_references=4,
         shadow_sets=12,
+        dpsgd_noise=(0.0, 0.5, 1.0, 2.0, 4.0),
         attack_examples=300,
         attack_steps=20,
         inversion_controls=16,
@@ -164,6 +175,10 @@ PROFILES: dict[str, AuditConfig] = {
         shadow_sets=64,
         shadow_pool=10_000,
         shadow_steps=1000,
+        dpsgd_noise=(0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+        dpsgd_images=50_000,
+        dpsgd_steps=4000,
+        dpsgd_models=3,
         attack_examples=1000,
         attack_models=5,
         attack_steps=50,

@@ -13,6 +13,7 @@ from ddaudit.checks.backdoor import invert
 from ddaudit.checks.fairness import class_accuracy
 from ddaudit.checks.privacy import (
     canary,
+    dpsgd,
     lira,
     membership_attacks,
     membership_folds,
@@ -100,6 +101,15 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ),
         ("DD-PRV-CANARY", f"bound above {canary.MATERIAL_EPSILON:g}"),
         ("DD-PRV-CANARY", f"an epsilon of {canary.PLANTED_EPSILON:g}"),
+        ("DD-PRV-DPSGD", f"that of DP-SGD lies above {dpsgd.MATERIAL_GAP:.2f}"),
+        ("DD-PRV-DPSGD", f"true AUC {dpsgd.PLANTED_GAP:.2f} above"),
+        ("DD-PRV-DPSGD", f"({100 * dpsgd.CONFIDENCE:g} % each)"),
+        ("DD-PRV-DPSGD", f"on {PROFILES['standard'].dpsgd_images:,} images of the original at most"),
+        ("DD-PRV-DPSGD", f"at most, {PROFILES['standard'].dpsgd_steps:,} steps"),
+        (
+            "DD-PRV-DPSGD",
+            f"thorough on {PROFILES['thorough'].dpsgd_images:,}, {PROFILES['thorough'].dpsgd_steps:,} steps",
+        ),
         ("DD-ROB-ATTACKS", f"more than {100 * attacks.MARGIN:g} points below"),
         ("DD-ROB-ATTACKS", f"a drop of {100 * attacks.PLANTED_DROP:g} points"),
         ("DD-BKD-INVERT", f"p below {invert.FAIL_P:g}"),

@@ -24,6 +24,7 @@ _MODULES = (
     "privacy.mia",
     "privacy.lira",
     "privacy.canary",
+    "privacy.dpsgd",
     "robustness.attacks",
     "backdoor.invert",
     "fairness.class_accuracy",

@@ -41,6 +41,8 @@ TERMS: dict[str, str] = {
     "null control": "The attack with memberships that have nothing to do with the truth: it must find nothing.",
     "canary": "An example that a publisher plants by a recorded coin flip, to measure later whether it shows.",
     "seal": "A sha256 over the canaries' key: whoever noted it before the distillation sees later whether anything was changed.",
+    "DP-SGD": "Training with noise on every step, so that no single example can matter much: the usual way to a privacy guarantee.",
+    "accountant": "Adds up over the steps of DP-SGD how much privacy they cost: an upper bound on epsilon.",
     "lower bound": "The true value is at least this, at the stated confidence; it may be much larger.",
     "delta": "The small probability with which the promise of a privacy epsilon may fail.",
     "power": "The probability that the check flags the defect when ddaudit plants it on purpose.",

@@ -92,6 +92,10 @@ METRICS: dict[str, MetricWords] = {
     "tpr": MetricWords(
         "True-positive rate", "Share of members recognised when few non-members are accused wrongly.", True
     ),
+    "auc_above_dpsgd": MetricWords(
+        "AUC above DP-SGD",
+        "AUC on the set's models minus that on a differentially private model of the same accuracy; above zero the set gives away more.",
+    ),
     "epsilon_lower_bound": MetricWords(
         "Epsilon, at least",
         "How much one example may change the outcome of the distillation, from below; 0 shows neither leak nor privacy.",

@@ -40,6 +40,7 @@ _TRAINING = (
 _SOURCES = {
     "models": _TRAINING,
     "guided": (*_TRAINING, "training/guided.py"),
+    "private": (*_TRAINING, "training/private.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
     "attacks": (*_TRAINING, "checks/robustness/evasion.py"),
