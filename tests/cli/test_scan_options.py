@@ -45,3 +45,19 @@ def test_what_does_not_exist_is_answered_with_what_does(ddaudit, tmp_path, optio
     assert code == 2
     assert f"Error: {sentence}" in err
     assert not (tmp_path / "ddaudit-report").exists()
+
+
+def test_a_record_of_members_reaches_the_check_and_a_wrong_line_is_named(ddaudit, tmp_path):
+    record = tmp_path / "members.txt"
+    record.write_text("".join(f"{i}\n" for i in range(0, 898, 2)))
+    scan = ("scan", EXAMPLE, "--original", "digits", "--members", record, "--check", "DD-PRV-MIA", "--dry-run")
+    code, out, _ = ddaudit(*scan)
+    assert code == 0
+    assert "models of held-out subsets" in out
+    record.write_text(record.read_text() + "898\n")
+    code, out, err = ddaudit(*scan)
+    assert (code, out) == (2, "")
+    assert "members.txt, line 450: there is no training image 898" in " ".join(err.split())
+    code, _, err = ddaudit("scan", EXAMPLE, "--members", record)
+    assert code == 2
+    assert "name it with --original" in " ".join(err.split())

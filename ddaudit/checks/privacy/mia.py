@@ -109,11 +109,7 @@ def mia(case: AuditCase) -> CheckResult:
             ),
             *[Assumption(text=refusal, held=None) for refusal in refusals],
         ],
-        advice=(
-            "The set carries traces of who was in the original. Where membership itself is sensitive, distil under differential privacy."
-            if shown
-            else ""
-        ),
+        advice=("Where it is sensitive who was in the original, distil under differential privacy." if shown else ""),
         references=[
             "Yeom et al., CSF 2018",
             "Watson et al., ICLR 2022",
@@ -150,7 +146,8 @@ def _who_is_asked(case: AuditCase, n_in: int, n_out: int) -> str:
 
 
 def _metric(one: Outcome, n: int) -> Metric:
-    controls = [("models that saw no member", one.blind), ("models trained on members", one.positive)]
+    scored = "sets" if one.attack == "nearest" else "models"
+    controls = [(f"{scored} that saw no member", one.blind), (f"{scored} of the members themselves", one.positive)]
     return Metric(
         name=f"auc[{one.attack}]",
         value=one.area.value,
@@ -191,8 +188,8 @@ def _finding(best: Outcome, shown: list[Outcome], *, sound: bool, alike: bool, r
         )
         return f"Withheld: {numbers}, but {why}."
     if shown:
-        return f"The set shows which images were in the original: {numbers}."
-    return f"The set does not show which images were in the original: of {len(ATTACKS)} attacks the best is chance, {numbers}."
+        return f"The set carries traces of which images were in the original: {numbers}."
+    return f"No trace of which images were in the original is found by {len(ATTACKS)} attacks: {numbers}."
 
 
 def _with_ends(i: Interval) -> str:
