@@ -10,7 +10,7 @@ the largest proportional set size, sampled. Quality: ``--quality-shadows`` disti
 noise, the accuracy of models trained on them, and the paired difference. Prints Markdown.
 
 Per step a real image costs one forward pass, a synthetic one two (forward, and backward to the pixels): at 10 images a class and 10
-classes 2,560 + 200 passes for every shadow of the published loop, 5,120 + 200 K for K shared ones. So at most 5.3 times less at 16 shadows, 9.9
+classes 2,560 + 200 passes for every shadow of the published loop, 5,120 + 200 K for K shared ones. By count that is 5.3 times less at 16 shadows, 9.9
 at 64, 13.8 ever.
 """
 
