@@ -24,10 +24,15 @@ logger = logging.getLogger(__name__)
 MOST_DEATHS = 2
 #: After so many deaths with nothing finished between them, everything is: this machine keeps no worker alive.
 MOST_DEATHS_IN_A_ROW = 4
+#: Workers beyond the number asked for, at most, that share the cores for the last tasks.
+MOST_EXTRA = 4
 
 
 class Processes(Executor):
     """``workers`` processes side by side on this machine.
+
+    When fewer tasks are left than would fill two rounds, they all run at once, in up to four more processes: five tasks on two cores
+    would otherwise leave one core idle for a third of the time.
 
     A training keeps the threads of its recipe whatever the number of workers, so results do not depend on it. A worker that dies is
     replaced and its task done again; a task whose worker dies twice, or that fails, is left to the scan.
@@ -37,6 +42,7 @@ class Processes(Executor):
         self._context = multiprocessing.get_context("spawn")
         # A pool of one process each: the death of a worker breaks that pool alone, and tells which task it had.
         self._idle: list[ProcessPoolExecutor | None] = [None] * workers
+        self._workers, self._extra = workers, min(workers - 1, MOST_EXTRA)
         self._theirs, self._lifeline = self._context.Pipe(duplex=False)
 
     def ahead(self, tasks: Sequence[Task], on_done: Callable[[int, int], None]) -> None:
@@ -48,7 +54,10 @@ class Processes(Executor):
         deaths: Counter[int] = Counter()
         in_a_row = 0
         while waiting or running:
-            while waiting and self._idle:
+            at_once = len(waiting) + len(running)
+            if at_once > self._workers + self._extra:
+                at_once = self._workers
+            while waiting and len(running) < at_once:
                 number = waiting.popleft()
                 pool, future = self._submit(tasks[number])
                 running[future] = pool, number
@@ -70,6 +79,9 @@ class Processes(Executor):
                 if in_a_row >= MOST_DEATHS_IN_A_ROW:
                     waiting.clear()
                 on_done(len(tasks) - len(waiting) - len(running), len(tasks))
+        while len(self._idle) > self._workers:
+            if surplus := self._idle.pop(0):
+                surplus.shutdown()
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is not None:
@@ -80,7 +92,7 @@ class Processes(Executor):
         self._lifeline.close()
 
     def _submit(self, task: Task) -> tuple[ProcessPoolExecutor, Future[list[str]]]:
-        pool = self._idle.pop() or self._pool()
+        pool = (self._idle.pop() if self._idle else None) or self._pool()
         with _interrupts_held_back():
             try:
                 return pool, pool.submit(_do, *task)

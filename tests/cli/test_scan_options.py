@@ -23,7 +23,7 @@ def test_the_architectures_that_are_named_are_those_that_are_trained(ddaudit, tm
         "scan", EXAMPLE, "--original", "digits", "--check", "DD-UTL-CROSSARCH", "--architecture", "MLP", "--format", "json"
     )  # fmt: skip
     (check,) = json.loads((tmp_path / "ddaudit-report" / "report.json").read_text())["checks"]
-    assert [m["name"] for m in check["metrics"]] == ["accuracy[MLP]", "gain_over_random[MLP]"]
+    assert [m["name"] for m in check["metrics"]] == ["accuracy[MLP]", "gain_over_random[MLP]", "collapse[MLP]"]
     assert check["metrics"][0]["value"] > 0.8
 
 

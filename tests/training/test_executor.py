@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ def die(folder: Path) -> None:
     with open(folder / "deaths", "a") as file:
         file.write("died\n")
     os._exit(1)
+
+
+def meet(folder: Path, number: int, others: int) -> None:
+    """Return as soon as so many tasks are under way together."""
+    (folder / f"here-{number}").touch()
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob("here-*"))) < others:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.01)
+    (folder / f"met-{number}").touch()
 
 
 def made_by_the_scan(folder, data, seeds):
@@ -167,3 +179,11 @@ def test_one_worker_needs_no_other_process():
     assert isinstance(executor_named("process", workers=1, threads=1), Serial)
     assert isinstance(executor_named("serial", workers=2, threads=1), Serial)
     assert isinstance(executor_named("process", workers=2, threads=1), Processes)
+
+
+@pytest.mark.slow
+def test_the_last_tasks_share_the_cores_and_the_workers_are_then_as_many_as_before(tmp_path: Path) -> None:
+    with Processes(2) as executor:
+        executor.ahead([(meet, (tmp_path, i, 3)) for i in range(3)], nothing)
+        assert len(list(tmp_path.glob("met-*"))) == 3
+        assert len(psutil.Process().children()) <= 2 + 1  # the resource tracker is one

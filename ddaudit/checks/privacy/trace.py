@@ -108,6 +108,12 @@ def trace(case: AuditCase) -> CheckResult:
             ),
             Metric(name="p_value[nearest_is_training_image]", value=float(leaning), n=len(flagged), confidence=None),
             Metric(name="smallest_traceable_correlation", value=smallest, confidence=None, better="lower"),
+            Metric(
+                name="influence_indicator",
+                value=None if flagged.any() else 2 * len(flagged) / (len(train) - 1),
+                confidence=None,
+                better="lower",
+            ),
         ],
         power=None if material else power,
         evidence=[_leads(traced[0]), _table(pairs), _planted(found), *_shown(case, pairs)],
@@ -116,6 +122,10 @@ def trace(case: AuditCase) -> CheckResult:
             Assumption(
                 text=f"Held-out images were not used for the set; {len(traced[0].null)} best matches among them give the null.",
                 held=None,
+            ),
+            Assumption(
+                text="No synthetic image started from a real one: else the influence indicator 2 m / (n - 1) would be void.",
+                held=not flagged.any(),
             ),
         ],
         advice=(

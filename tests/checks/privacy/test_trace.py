@@ -62,6 +62,7 @@ def test_images_that_keep_three_quarters_of_their_start_are_traced_to_it(
     assert result.verdict == "fail"
     assert result.metric("traced_share").value == len(flagged(result)) / 100
     assert table(result)[0]["correlation"] == pytest.approx(0.75, abs=1e-3)
+    assert result.metric("influence_indicator").value is None  # void: the starts are in the set
     assert {e.name for e in result.evidence} >= {"trace_leads", "traced_pairs", "traced_pairs_shown"}
 
 
@@ -91,6 +92,7 @@ def test_noise_is_traced_to_nothing_and_the_check_would_have_seen_a_leak(
     smallest = result.metric("smallest_traceable_correlation").value
     assert smallest is not None
     assert 0.3 < smallest <= 0.75
+    assert result.metric("influence_indicator").value == pytest.approx(2 * 100 / 897)
 
 
 @pytest.mark.parametrize("seed", range(3))
