@@ -29,6 +29,7 @@ from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
 from ddaudit.data.pixelspace import infer
 from ddaudit.models import build
+from ddaudit.models.layers import HalvingPool
 from ddaudit.seeds import derive_seed
 from ddaudit.training.process_executor import Processes
 from ddaudit.training.recipe import Recipe
@@ -82,6 +83,7 @@ def plain(asked: argparse.Namespace) -> dict[str, Any]:
     for i in range(asked.networks):
         started = time.perf_counter()
         network = build("ConvNet", shape=data.shape, classes=data.classes, seed=derive_seed(0, "plain", i))
+        as_published(network)
         loader = DataLoader(
             TensorDataset(torch.from_numpy(data.images), torch.from_numpy(data.labels)), batch_size=256, shuffle=True
         )
@@ -105,6 +107,14 @@ def plain(asked: argparse.Namespace) -> dict[str, Any]:
             answers = torch.cat([network(part).argmax(1) for part in held_out.split(256)]).numpy()
         accuracies.append(float((answers == labels).mean()))
     return {"accuracies": accuracies, "training_seconds": seconds}
+
+
+def as_published(network: nn.Module) -> None:
+    """Put the pooling layer of the published code in the place of ours, which is faster on the CPU and gives the same bits."""
+    for parent in list(network.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, HalvingPool):
+                setattr(parent, name, nn.AvgPool2d(2))
 
 
 def ours(asked: argparse.Namespace) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def test_our_own_names_keep_their_meaning_and_unknown_ones_are_answered_with_wha
     assert recipe_names() == ["fast", "published"]
     with pytest.raises(AuditError, match=r"no recipe 'swift'; there are fast, published"):
         recipe_named("swift", **about)  # type: ignore[arg-type]
-    assert distiller_names() == ["DM", "broken"]
-    with pytest.raises(AuditError, match=r"no distiller 'DC'; there are DM, broken"):
-        distiller_named("DC")
+    assert distiller_names() == ["DM", "DC", "KRR", "CFM", "broken"]
+    with pytest.raises(AuditError, match=r"no distiller 'MTT'; there are DM, DC, KRR, CFM, broken"):
+        distiller_named("MTT")
     with pytest.raises(AuditError, match=r"distiller 'broken' .* cannot be loaded: out of order"):
         distiller_named("broken")
