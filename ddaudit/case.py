@@ -289,7 +289,6 @@ class AuditCase:
             width=self.config.inversion_width,
             threads=EVALUATION_THREADS,
         )
-        progress: Callable[[int, int], None] = lambda done, of: self.progress("clean distillations", done, of)  # noqa: E731
         return controls.own_distillations(
             self.reference,
             self.audited,
@@ -298,7 +297,7 @@ class AuditCase:
             self.config.seed,
             self.device,
             self.store,
-            progress,
+            partial(self.progress, "clean distillations"),
         )
 
     def distilling(self) -> Work:

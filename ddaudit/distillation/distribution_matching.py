@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ import torch
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.distillation.trunk import Augmentation, Pools, augmented, chunks_of_sets, real_features
-from ddaudit.models import build
+from ddaudit.distillation.trunk import Augmentation, Pools, augmented, chunks_of_sets, random_network, real_features
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.device import repeatable, threads
 
@@ -97,18 +96,11 @@ class DistributionMatching:
         held = Pools(split, classes, pools)
         leaves = chunks_of_sets(held.start(self.init, self.ipc, space, seed, "distribution-matching/init").to(device))
         optimizer = torch.optim.SGD(leaves, lr=self.lr_images, momentum=self.momentum)
-        options: dict[str, Any] = {} if self.width is None else {"width": self.width}
         rng = generator(seed, "distribution-matching/batches")
         with threads(self.threads), repeatable():
             for step in range(self.iterations):
-                network = build(
-                    "ConvNet",
-                    shape=split.shape,
-                    classes=classes,
-                    seed=derive_seed(seed, "distribution-matching/network", step),
-                    **options,
-                )
-                network.to(device).train().requires_grad_(False)
+                network_seed = derive_seed(seed, "distribution-matching/network", step)
+                network = random_network(split, classes, self.width, network_seed, device).requires_grad_(False)
                 rows, draw = held.batch(rng, self.batch_real), derive_seed(seed, "dsa", step)
                 real = real_features(network, split, space, rows, device, self.augmentation, draw)
                 means, drawn = held.means(rows, real)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, pi
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.kernel_ridge import centred
-from ddaudit.distillation.trunk import Pools, real_features
-from ddaudit.models import build
-from ddaudit.seeds import derive_seed, generator
-from ddaudit.training.device import repeatable, threads
+from ddaudit.distillation.random_features import distil_by_features
+from ddaudit.distillation.trunk import Pools
 
 #: The curriculum ends at zero, where no filter could be computed: it is kept above this share of its start.
 LEAST = 1e-3
@@ -70,41 +68,27 @@ class FrequencyMatching:
         """Distil one set for each pool of training indices; see `DistributionMatching.distill`."""
         held = Pools(split, classes, pools)
         start = held.start(self.init, self.ipc, space, seed, "frequency-matching/init").to(device)
-        sets = [one.flatten(0, 1).requires_grad_(True) for one in start.clone()]
-        optimizer = torch.optim.SGD(sets, lr=self.lr_images, momentum=self.momentum)
-        options: dict[str, Any] = {} if self.width is None else {"width": self.width}
-        rng = generator(seed, "frequency-matching/batches")
-        own = torch.arange(classes, device=device).repeat_interleave(self.ipc)
-        with threads(self.threads), repeatable():
-            for step in range(self.iterations):
-                network = build(
-                    "ConvNet",
-                    shape=split.shape,
-                    classes=classes,
-                    seed=derive_seed(seed, "frequency-matching/network", step),
-                    **options,
-                )
-                network.to(device).train().requires_grad_(False)
-                rows = held.batch(rng, self.batch_real)
-                features = real_features(network, split, space, rows, device)
-                drawn = np.concatenate(rows)
-                labels = torch.from_numpy(split.labels[drawn]).to(device)
-                optimizer.zero_grad(set_to_none=True)
-                for members, images in zip(held.members, sets, strict=True):
-                    mine = torch.from_numpy(np.flatnonzero(members[drawn])).to(device)
-                    if not len(mine):
-                        continue
-                    real = features[mine]
-                    ridge = self.strength(step) * float(real.square().mean())
-                    wanted = filtered(real, labels[mine], classes, ridge)
-                    gap = filtered(network.features(images), own, classes, ridge) - wanted
-                    (gap.square().sum() / wanted.square().sum()).backward()
-                optimizer.step()
-                on_step(step + 1, self.iterations)
-        return [
-            LabelledImages(one.detach().cpu().numpy(), own.cpu().numpy(), classes, space, "frequency matching")
-            for one in sets
-        ]
+
+        def loss(synthetic: Tensor, own: Tensor, real: Tensor, labels: Tensor, step: int) -> Tensor:
+            ridge = self.strength(step) * float(real.square().mean())
+            wanted = filtered(real, labels, classes, ridge)
+            gap = filtered(synthetic, own, classes, ridge) - wanted
+            return gap.square().sum() / wanted.square().sum()
+
+        return distil_by_features(
+            held,
+            start,
+            space,
+            lambda sets: torch.optim.SGD(sets, lr=self.lr_images, momentum=self.momentum),
+            loss,
+            purpose="frequency-matching",
+            seed=seed,
+            iterations=self.iterations,
+            batch_real=self.batch_real,
+            width=self.width,
+            cpu_threads=self.threads,
+            on_step=on_step,
+        )
 
     def strength(self, step: int) -> float:
         """b_t, in units of the mean eigenvalue."""

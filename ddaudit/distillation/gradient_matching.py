@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.distillation.trunk import Pools
-from ddaudit.models import Classifier, build
+from ddaudit.distillation.trunk import Pools, random_network
+from ddaudit.models import Classifier
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training.device import repeatable, threads
 
@@ -96,15 +96,11 @@ class GradientMatching:
         held = Pools(split, classes, [pool])
         images = held.start(self.init, self.ipc, space, seed, "init")[0].to(device).requires_grad_(True)
         optimizer = torch.optim.SGD([images], lr=self.lr_images, momentum=self.momentum)
-        options: dict[str, Any] = {} if self.width is None else {"width": self.width}
         rng = generator(seed, "batches")
         own = torch.arange(classes, device=device).repeat_interleave(self.ipc)
         for step in range(self.iterations):
             if step % self.inner == 0:
-                network = build(
-                    "ConvNet", shape=split.shape, classes=classes, seed=derive_seed(seed, "network", step), **options
-                )
-                network.to(device).train()
+                network = random_network(split, classes, self.width, derive_seed(seed, "network", step), device)
                 trained = torch.optim.SGD(network.parameters(), lr=self.lr_network)
             optimizer.zero_grad(set_to_none=True)
             for c, rows in enumerate(held.batch(rng, self.batch_real)):

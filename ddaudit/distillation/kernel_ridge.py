@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,10 +14,8 @@ from torch.nn import functional as F
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
-from ddaudit.distillation.trunk import Pools, real_features
-from ddaudit.models import build
-from ddaudit.seeds import derive_seed, generator
-from ddaudit.training.device import repeatable, threads
+from ddaudit.distillation.random_features import distil_by_features
+from ddaudit.distillation.trunk import Pools
 
 
 @dataclass(frozen=True)
@@ -67,37 +65,25 @@ class KernelRidge:
         """Distil one set for each pool of training indices; see `DistributionMatching.distill`."""
         held = Pools(split, classes, pools)
         start = held.start(self.init, self.ipc, space, seed, "kernel-ridge/init").to(device)
-        sets = [one.flatten(0, 1).requires_grad_(True) for one in start.clone()]
-        optimizer = torch.optim.Adam(sets, lr=self.lr_images)
-        options: dict[str, Any] = {} if self.width is None else {"width": self.width}
-        rng = generator(seed, "kernel-ridge/batches")
-        own = torch.arange(classes, device=device).repeat_interleave(self.ipc)
-        with threads(self.threads), repeatable():
-            for step in range(self.iterations):
-                network = build(
-                    "ConvNet",
-                    shape=split.shape,
-                    classes=classes,
-                    seed=derive_seed(seed, "kernel-ridge/network", step),
-                    **options,
-                )
-                network.to(device).train().requires_grad_(False)
-                rows = held.batch(rng, self.batch_real)
-                features = real_features(network, split, space, rows, device)
-                drawn = np.concatenate(rows)
-                labels = torch.from_numpy(split.labels[drawn]).to(device)
-                optimizer.zero_grad(set_to_none=True)
-                for members, images in zip(held.members, sets, strict=True):
-                    mine = torch.from_numpy(np.flatnonzero(members[drawn])).to(device)
-                    if len(mine):
-                        answers = ridge_answers(network.features(images), own, features[mine], classes, self.ridge)
-                        F.mse_loss(answers, centred(labels[mine], classes, answers)).backward()
-                optimizer.step()
-                on_step(step + 1, self.iterations)
-        return [
-            LabelledImages(one.detach().cpu().numpy(), own.cpu().numpy(), classes, space, "kernel ridge")
-            for one in sets
-        ]
+
+        def loss(synthetic: Tensor, own: Tensor, real: Tensor, labels: Tensor, step: int) -> Tensor:
+            answers = ridge_answers(synthetic, own, real, classes, self.ridge)
+            return F.mse_loss(answers, centred(labels, classes, answers))
+
+        return distil_by_features(
+            held,
+            start,
+            space,
+            lambda sets: torch.optim.Adam(sets, lr=self.lr_images),
+            loss,
+            purpose="kernel-ridge",
+            seed=seed,
+            iterations=self.iterations,
+            batch_real=self.batch_real,
+            width=self.width,
+            cpu_threads=self.threads,
+            on_step=on_step,
+        )
 
 
 def ridge_answers(support: Tensor, labels: Tensor, queries: Tensor, classes: int, ridge: float) -> Tensor:

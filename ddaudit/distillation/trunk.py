@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from ddaudit.data.originals import Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.errors import AuditError
-from ddaudit.models import Classifier
+from ddaudit.models import Classifier, build
 from ddaudit.seeds import generator
 from ddaudit.training.augmentation import augment
 
@@ -97,6 +97,13 @@ class Pools:
                 )
             start.append(space.to_native(self.split.pixels(rng.choice(candidates, ipc, replace=False))))
         return torch.from_numpy(np.stack(start))
+
+
+def random_network(split: Split, classes: int, width: int | None, seed: int, device: torch.device) -> Classifier:
+    """A fresh random ConvNet for images of the split; ``width`` None takes the architecture's default."""
+    options: dict[str, Any] = {} if width is None else {"width": width}
+    network = build("ConvNet", shape=split.shape, classes=classes, seed=seed, **options)
+    return network.to(device).train()
 
 
 def augmented(images: Tensor, augmentation: Augmentation, draw: int) -> Tensor:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.privacy.judges import DELTA, Judges, halves, wanted_references
+from ddaudit.checks.privacy.low_rates import LOW_RATES, not_given
 from ddaudit.checks.privacy.released import Released, bracket, gap
 from ddaudit.checks.privacy.released_evidence import figure, table
 from ddaudit.checks.registry import SkippedError, check
@@ -30,7 +31,6 @@ PLANTED_GAP = 0.05
 ATTACKS = ("loss", "calibrated")
 #: Both attacks together at 95 % (Bonferroni).
 CONFIDENCE = 1 - 0.05 / len(ATTACKS)
-LOW_RATES = (0.01, 0.001)
 #: DP-SGD against plain training.
 SLOWER = 2
 
@@ -237,7 +237,7 @@ def _carried(n_out: int) -> tuple[list[float], list[str]]:
             tpr_at_fpr(np.zeros(1), np.zeros(n_out), fpr)
             carried.append(fpr)
         except TooFewExamplesError as refusal:
-            refusals.append(f"The share of members found at {100 * fpr:g} % false positives is not given: {refusal}.")
+            refusals.append(not_given(fpr, refusal))
     return carried, refusals
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.privacy.low_rates import LOW_RATES, not_given
 from ddaudit.checks.privacy.shadows import REAL_BATCH, SAMPLES, ShadowStudy, models_of_the_file, pool_size
 from ddaudit.checks.registry import SkippedError, check
 from ddaudit.checks.verdicts import judge
@@ -32,7 +33,6 @@ ALPHA = 0.05
 MATERIAL_AUC = 0.60
 #: The defect that the power speaks of, and the attacks that must both find it.
 PLANTED_AUC, DECIDING = 0.55, ("calibrated", "lira")
-FALSE_POSITIVE_RATES = (0.01, 0.001)
 #: Shadows of under this share of the original's training images may leak more than the file: one image counts for less among more.
 COMPARABLE = 0.4
 ANOTHER_DRAW, NO_TRAIN_SPLIT = "memberships of another draw", "shadows, to which both are alike"
@@ -176,14 +176,14 @@ def _low_fpr(
     """TPR at each rate by attack, and why those are missing that the sample cannot carry."""
     metrics: dict[tuple[str, float], Metric] = {}
     refusals = []
-    for fpr in FALSE_POSITIVE_RATES:
+    for fpr in LOW_RATES:
         try:
             for a in scores:
                 i = tpr_over_pairs(scores[a], member, fpr, _resampling(seed, f"tpr {fpr}/{a}"))
                 by_chance = tpr_over_pairs(null[a], other_draw, fpr, _resampling(seed, f"null tpr {fpr}/{a}"))
                 metrics[a, fpr] = _metric(f"tpr@fpr={fpr:g}[{a}]", i, member.size, ANOTHER_DRAW, by_chance)
         except TooFewExamplesError as refusal:
-            refusals.append(f"The share of members found at {100 * fpr:g} % false positives is not given: {refusal}.")
+            refusals.append(not_given(fpr, refusal))
     return metrics, refusals
 
 
@@ -244,11 +244,11 @@ def _attack_table(
         name="attacks",
         caption="Every attack on the shadows (pooled over distillations, 95 % intervals over pairs), and the same shadows against the file itself.",
         columns=["attack", "AUC on shadows", "low", "high", "p (Holm)", "AUC, null control"]
-        + [f"TPR at {100 * fpr:g} % FPR" for fpr in FALSE_POSITIVE_RATES]
+        + [f"TPR at {100 * fpr:g} % FPR" for fpr in LOW_RATES]
         + ["AUC on the file", "low", "high"],
         rows=[
             [a, *_rounded(found[a]), float(f"{p[a]:.2g}"), round(chance[a].value, 4)]
-            + [rate(a, fpr) for fpr in FALSE_POSITIVE_RATES]
+            + [rate(a, fpr) for fpr in LOW_RATES]
             + _rounded(transfer[a])
             for a in found
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ddaudit.case import AuditCase
+from ddaudit.checks.privacy.low_rates import LOW_RATES, not_given
 from ddaudit.checks.privacy.membership_attacks import ATTACKS
 from ddaudit.checks.privacy.membership_evidence import NAMES, attack_table, hardest_table, histogram, roc
 from ddaudit.checks.privacy.membership_folds import (
@@ -31,8 +32,6 @@ from ddaudit.training.cost import Work
 MATERIAL_AUC = 0.60
 #: The defect that the power speaks of.
 PLANTED_AUC = 0.55
-#: False positive rates at which members are counted, where the non-members carry it.
-LOW_RATES = (0.01, 0.001)
 
 
 def _cost(case: AuditCase) -> list[Work]:
@@ -170,7 +169,7 @@ def _low_rates(scores: Scores) -> tuple[list[Metric], list[str]]:
                 name = f"tpr@fpr={fpr:g}[{attack}]"
                 metrics.append(Metric(name=name, value=i.value, low=i.low, high=i.high, n=i.n, better="lower"))
         except TooFewExamplesError as refusal:
-            refusals.append(f"The share of members found at {100 * fpr:g} % false positives is not given: {refusal}.")
+            refusals.append(not_given(fpr, refusal))
     return metrics, refusals
 
 

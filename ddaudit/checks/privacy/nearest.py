@@ -70,8 +70,8 @@ def resemblance(case: AuditCase) -> CheckResult:
         name: (nearest(asked, train, embed), nearest(asked, test, embed)) for name, embed in _embeddings(case).items()
     }
     found = {name: _nearer(*both, len(pixels)) for name, both in by_distance.items()}
-    p = {name: holm([found[other].p[0] for other in found])[i] for i, name in enumerate(found)}
-    seen = [bool(holm([one.p[i] for one in found.values()]).min() < LEANING_P) for i in range(1 + PLANTED_SETS)]
+    by_set = [holm([one.p[i] for one in found.values()]) for i in range(1 + PLANTED_SETS)]
+    seen = [bool(p.min() < LEANING_P) for p in by_set]
     power = clopper_pearson(sum(seen[1:]), PLANTED_SETS)
     planted = Power(
         value=power.value,
@@ -108,7 +108,7 @@ def resemblance(case: AuditCase) -> CheckResult:
             ],
             *[
                 Metric(name=f"p_value[{name}]", value=float(value), n=len(pixels), confidence=None)
-                for name, value in p.items()
+                for name, value in zip(found, by_set[0], strict=True)
             ],
             Metric(
                 name="distance_ratio",
@@ -129,7 +129,7 @@ def resemblance(case: AuditCase) -> CheckResult:
             ),
         ],
         power=planted,
-        evidence=[_table(train, closest, held_out, similar), _pictured(case, train, closest)],
+        evidence=[_table(train, closest, ratios, similar), _pictured(case, train, closest)],
         assumptions=[
             Assumption(text="The train and test splits are random halves of one population.", held=None),
         ],
@@ -198,9 +198,8 @@ def _finding(shares: dict[str, Interval], leaning: bool) -> str:
     return f"The synthetic images are not shown to be nearer to training images than to as many held-out ones: {nearer}; half is chance."
 
 
-def _table(train: Subset, closest: Nearest, held_out: Nearest, similar: np.ndarray) -> Table:
+def _table(train: Subset, closest: Nearest, ratio: np.ndarray, similar: np.ndarray) -> Table:
     rows = train.indices
-    ratio = closest.distance / np.maximum(held_out.distance, 1e-12)
     return Table(
         name="nearest_images",
         caption="By pixels as they are shown: the nearest training image, and its distance in those of the nearest held-out image.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddaudit.checks.privacy.matched_filter import NEAR_DUPLICATE, Matches
+from ddaudit.checks.privacy.matched_filter import NEAR_DUPLICATE, Matches, Whitener
 from ddaudit.checks.privacy.ways import MOVES, Looker, Way, moved
 from ddaudit.data.originals import Original, Split
 from ddaudit.data.resized import resized
@@ -104,13 +104,12 @@ def trace_images(
         asked = {row: looker.ask(pixels, row) for row in way.rows}
         planted = _plant(looker, pixels, seed) if plant else []
         matches = looker.match([*asked.values(), *(one.asked for one in planted)], on_chunk=on_chunk)
-        null, lying = _held_out(looker, asked, dict(zip(asked, matches, strict=False)), original.test)
+        ours = dict(zip(asked, matches[: len(asked)], strict=True))
+        null, lying = _held_out(looker, asked, ours, original.test)
         nearer += lying
         for family, rows in way.families.items():
             leads = np.concatenate([null[row] for row in rows])
-            traced.append(
-                _judged(looker, family, rows, dict(zip(asked, matches, strict=False)), leads, rate / families)
-            )
+            traced.append(_judged(looker, family, rows, ours, leads, rate / families))
             answers = zip(planted, matches[len(asked) :], strict=True)
             found += [
                 _found(looker, one, match, leads, rate / families) for one, match in answers if one.family == family
@@ -207,9 +206,9 @@ def _seen(family: str, starts: np.ndarray, side: int, rng: np.random.Generator) 
     return np.concatenate(crops)
 
 
-def _mixed(shown: np.ndarray, rest: np.ndarray, correlation: float, whitener: object) -> np.ndarray:
+def _mixed(shown: np.ndarray, rest: np.ndarray, correlation: float, whitener: Whitener) -> np.ndarray:
     """Images with exactly this whitened correlation with ``shown``, and otherwise like ``rest``."""
-    mean, transform = whitener.mean, whitener.transform  # type: ignore[attr-defined]
+    mean, transform = whitener.mean, whitener.transform
     start, other = (one.reshape(len(one), -1) - mean for one in (shown, rest))
     white_start, white_other = start @ transform, other @ transform
     along = (white_start * white_other).sum(1) / np.maximum(np.square(white_start).sum(1), 1e-12)
