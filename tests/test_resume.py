@@ -137,11 +137,11 @@ def test_two_scans_at_once_share_a_store(in_peace: tuple[str, Path], scans: Scan
 
 
 def kill_one(named: str, store: Path, killed: list[int]) -> None:
-    """Kill a process with that in its command line once something has landed in the store."""
+    """Kill a process with that in its command line, and none of its own, once something has landed in the store."""
     for _ in range(6000):
         if entries(store):
             for process in psutil.process_iter(["cmdline"]):
-                if named in " ".join(process.info["cmdline"] or []) and is_ours(process):
+                if named in " ".join(process.info["cmdline"] or []) and is_ours(process) and not process.children():
                     process.kill()
                     killed.append(process.pid)
                     return
@@ -160,7 +160,7 @@ def test_a_scan_whose_worker_process_is_killed_ends_alike(
 ) -> None:
     card, whole = in_peace
     killed: list[int] = []
-    killer = threading.Thread(target=kill_one, args=("multiprocessing.spawn", tmp_path / "store", killed))
+    killer = threading.Thread(target=kill_one, args=("multiprocessing.forkserver", tmp_path / "store", killed))
     killer.start()
     result = tiny.tiny_scan(tmp_path / "store", workers=2)
     killer.join()

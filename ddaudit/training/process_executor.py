@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from ddaudit.training.device import give_back_memory
@@ -20,6 +21,8 @@ from ddaudit.training.executor import Executor, Task, overhearing
 
 logger = logging.getLogger(__name__)
 
+#: Imported once, by the process from which workers are forked: each would take seconds of a core to import torch.
+PRELOADED = ["ddaudit.training.trainer"]
 #: A task whose worker died so often is left to the scan.
 MOST_DEATHS = 2
 #: After so many deaths with nothing finished between them, everything is: this machine keeps no worker alive.
@@ -39,7 +42,7 @@ class Processes(Executor):
     """
 
     def __init__(self, workers: int) -> None:
-        self._context = multiprocessing.get_context("spawn")
+        self._context = _context()
         # A pool of one process each: the death of a worker breaks that pool alone, and tells which task it had.
         self._idle: list[ProcessPoolExecutor | None] = [None] * workers
         self._workers, self._extra = workers, min(workers - 1, MOST_EXTRA)
@@ -102,6 +105,15 @@ class Processes(Executor):
 
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, _begin, (self._theirs,))
+
+
+def _context() -> BaseContext:
+    """Workers forked from a server that has done nothing but import; started from nothing where there is no fork."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 @contextmanager
