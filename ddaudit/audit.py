@@ -11,16 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ddaudit
-from ddaudit.canaries.sealed import SealedTrial, open_canaries
 from ddaudit.case import AuditCase
 from ddaudit.checks import Check, SkippedError, all_checks
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet
-from ddaudit.data.membership import MembershipRecord, read_membership
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.errors import AuditError, RefusedFileError
-from ddaudit.inspection.opening import digest_of_refused, open_set
+from ddaudit.inspection.opening import digest_of_refused
 from ddaudit.progress import Progress, silent
+from ddaudit.question import Question
 from ddaudit.results import CheckResult, NotRun, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.training.device import describe, give_back_memory, resolve
@@ -84,7 +83,10 @@ def scan(
         Where the file is no distilled set, does not fit the original, or the original is not to be had; where the canary key was changed,
         or does not fit the original or the dataset beside it.
     """
-    wanted = wanted_checks(checks)
+    question = Question(
+        Path(path), original, data_root, download, run, packing, pixel_space, canary_key, members, checks
+    )
+    wanted = question.wanted()
     config = config or AuditConfig()
     device = resolve(config.device)
     executor = _executor(config)
@@ -96,18 +98,10 @@ def scan(
         command=command,
         environment=_environment(),
     )
-    reference = (
-        load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
-    )
-    reference, canaries = without_canaries(reference, canary_key)
-    record = membership_of(members, reference)
-    about = (
-        OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test)) if reference else None
-    )
+    background = question.background()
+    about = _original(background.original)
     try:
-        distilled = open_set(
-            Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress
-        )
+        distilled = question.opened(background.original, progress)
     except RefusedFileError as refusal:
         if not refusal.hostile:
             raise
@@ -115,45 +109,9 @@ def scan(
     with ExitStack() as stack:
         stack.enter_context(executor)
         store = Store(_folder(config, stack))
-        case = AuditCase(
-            distilled, reference, config, device, store, progress, executor, canaries=canaries, membership=record
-        )
+        case = background.case(distilled, config, device, store, progress, executor)
         results, not_run = _run(case, wanted)
     return Scorecard.assemble(tool, _subject(distilled), about, results, not_run)
-
-
-def without_canaries(original: Original | None, key: Path | None) -> tuple[Original | None, SealedTrial | None]:
-    """The original less the canaries of a key, which may be in the set, and their trial; as it is where there is no key.
-
-    Raises
-    ------
-    AuditError
-        Where the key was changed, does not fit the original, or there is no original.
-    """
-    if key is None:
-        return original, None
-    if original is None:
-        raise AuditError("A canary key speaks of images of the original: name it with --original.")
-    canaries = open_canaries(key, original)
-    return canaries.trial.spared(original), canaries
-
-
-def membership_of(file: Path | None, reference: Original | None) -> MembershipRecord | None:
-    """The record of members in that file; an AuditError where there is no original whose images it could mean."""
-    if file is None:
-        return None
-    if reference is None:
-        raise AuditError("A record of members counts the images of an original: name it with --original.")
-    return read_membership(file, len(reference.train))
-
-
-def wanted_checks(ids: Sequence[str] | None) -> list[Check]:
-    """The checks of these ids, all where none is named; an AuditError names those that there are."""
-    known = {check.id: check for check in all_checks()}
-    unknown = [i for i in ids or () if i not in known]
-    if unknown:
-        raise AuditError(f"There is no check {unknown[0]!r}: `ddaudit checks` lists them ({', '.join(known)}).")
-    return [check for check in known.values() if not ids or check.id in ids]
 
 
 def _run(case: AuditCase, wanted: list[Check]) -> tuple[list[CheckResult], list[NotRun]]:
@@ -199,6 +157,12 @@ def _folder(config: AuditConfig, stack: ExitStack) -> Path:
     if config.store == NO_STORE:
         return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ddaudit-")))
     return config.store or default_folder()
+
+
+def _original(reference: Original | None) -> OriginalInfo | None:
+    if reference is None:
+        return None
+    return OriginalInfo(name=reference.name, train=len(reference.train), test=len(reference.test))
 
 
 def _subject(distilled: DistilledSet) -> Subject:

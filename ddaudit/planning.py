@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from ddaudit.audit import NO_STORE, membership_of, wanted_checks, without_canaries
-from ddaudit.case import AuditCase
+from ddaudit.audit import NO_STORE
 from ddaudit.config import AuditConfig
-from ddaudit.data.originals import Original, load_original
-from ddaudit.inspection.opening import open_set
 from ddaudit.progress import Progress, silent
+from ddaudit.question import Question
 from ddaudit.training.cost import Work, operations_a_second, together
 from ddaudit.training.device import resolve
+from ddaudit.training.executor import Serial
 from ddaudit.training.store import ReadOnlyStore, default_folder
 
 #: For the calibration of all networks together.
@@ -53,21 +50,7 @@ class Plan:
         return sum(step.seconds / shared[step.work.side_by_side] for step in self.steps)
 
 
-def plan(
-    path: str | Path,
-    original: str | Original | None = None,
-    *,
-    config: AuditConfig | None = None,
-    data_root: Path | None = None,
-    download: bool = False,
-    run: int | None = None,
-    packing: int | None = None,
-    pixel_space: str | None = None,
-    canary_key: Path | None = None,
-    members: Path | None = None,
-    checks: Sequence[str] | None = None,
-    progress: Progress = silent,
-) -> Plan:
+def plan(question: Question, config: AuditConfig | None = None, *, progress: Progress = silent) -> Plan:
     """Open the file, count the work of the checks, and measure how fast this machine does such work; nothing is trained.
 
     A piece of work takes its floating point operations divided by a rate: that of training its network on noise, measured for less than two
@@ -75,8 +58,10 @@ def plan(
 
     Parameters
     ----------
-    path, original, config, data_root, download, run, packing, pixel_space, canary_key, members, checks
-        As for ``ddaudit.scan``.
+    question : Question
+        What a scan would be asked.
+    config : AuditConfig, optional
+        Default: the profile "quick".
 
     Returns
     -------
@@ -87,18 +72,14 @@ def plan(
     AuditError
         As ``ddaudit.scan``, and where the file was refused.
     """
-    wanted = wanted_checks(checks)
+    wanted = question.wanted()
     config = config or AuditConfig()
     device = resolve(config.device)
-    reference = (
-        load_original(original, data_root=data_root, download=download) if isinstance(original, str) else original
-    )
-    reference, canaries = without_canaries(reference, canary_key)
-    record = membership_of(members, reference)
-    distilled = open_set(Path(path), reference, run=run, packing=packing, pixel_space=pixel_space, progress=progress)
+    background = question.background()
+    distilled = question.opened(background.original, progress)
     store = ReadOnlyStore(None if config.store == NO_STORE else config.store or default_folder())
-    case = AuditCase(distilled, reference, config, device, store, progress, canaries=canaries, membership=record)
-    running = [check for check in wanted if reference is not None or not check.needs_original]
+    case = background.case(distilled, config, device, store, progress, Serial())
+    running = [check for check in wanted if case.original is not None or not check.needs_original]
     pieces = together(piece for check in running if check.cost for piece in check.cost(case))
     shape, classes = case.audited.shape, case.audited.classes
     recipes = {piece.recipe.fingerprint(): piece.recipe for piece in pieces}

@@ -11,6 +11,7 @@ import tiny_scan as tiny
 from ddaudit import planning
 from ddaudit.checks import all_checks
 from ddaudit.planning import Plan, Step, plan
+from ddaudit.question import Question
 from ddaudit.training.cost import Work
 from ddaudit.training.recipe import Recipe
 
@@ -23,7 +24,7 @@ def a_short_calibration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def planned(store: Path) -> Plan:
-    return plan(tiny.EXAMPLE, "digits", config=replace(tiny.CONFIG, store=store), checks=tiny.CHECKS)
+    return plan(Question(tiny.EXAMPLE, "digits", checks=tiny.CHECKS), replace(tiny.CONFIG, store=store))
 
 
 @pytest.mark.slow
@@ -64,9 +65,9 @@ def test_every_check_says_what_it_costs() -> None:
 
 def test_a_check_that_does_not_say_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file, *_ = all_checks()
-    monkeypatch.setattr(planning, "wanted_checks", lambda ids: [replace(file, cost=None)])
-    found = plan(tiny.EXAMPLE, "digits", config=replace(tiny.CONFIG, store=tmp_path))
+    monkeypatch.setattr(Question, "wanted", lambda self: [replace(file, cost=None)])
+    found = plan(Question(tiny.EXAMPLE, "digits"), replace(tiny.CONFIG, store=tmp_path))
     assert found.silent == [file.id]
     assert found.steps == []
-    monkeypatch.setattr(planning, "wanted_checks", lambda ids: [replace(file, needs_original=True, cost=None)])
-    assert plan(tiny.EXAMPLE, config=replace(tiny.CONFIG, store=tmp_path)).silent == []
+    monkeypatch.setattr(Question, "wanted", lambda self: [replace(file, needs_original=True, cost=None)])
+    assert plan(Question(tiny.EXAMPLE), replace(tiny.CONFIG, store=tmp_path)).silent == []

@@ -115,8 +115,12 @@ def scan(
     sign_key: Annotated[
         Path | None, typer.Option(help="An Ed25519 private key (PEM): writes a signed statement as well.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Trainings side by side; changes no result.", min=1)] = os.cpu_count()
-    or 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Trainings side by side; changes no result.", min=1, show_default="as many as this machine has cores"
+        ),
+    ] = os.cpu_count() or 1,
     executor: Annotated[
         ExecutorName, typer.Option(help="Where they run: processes, this process alone, or a Ray cluster.")
     ] = ExecutorName.process,
@@ -140,6 +144,7 @@ def scan(
     from ddaudit.cli.dry_run import print_plan
     from ddaudit.config import profile as profile_of
     from ddaudit.planning import plan
+    from ddaudit.question import Question
 
     formats = format or DEFAULT_FORMATS
     for name in formats:
@@ -174,9 +179,7 @@ def scan(
     if no_store:
         chosen = replace(chosen, store=NO_STORE)
     question: dict[str, Any] = {
-        "path": path,
         "original": settings.original,
-        "config": chosen,
         "data_root": settings.data_root,
         "download": download,
         "run": run,
@@ -188,12 +191,12 @@ def scan(
     }
     if dry_run:
         with progress() as told:
-            planned = plan(**question, progress=told)
+            planned = plan(Question(path, **question), chosen, progress=told)
         print_plan(planned, out)
         return
     require_writable(output)
     with progress() as told:
-        card = run_scan(**question, progress=told, command=shlex.join(["ddaudit", *sys.argv[1:]]))
+        card = run_scan(path, **question, config=chosen, progress=told, command=shlex.join(["ddaudit", *sys.argv[1:]]))
     card = gated(card, settings.gate, datetime.now(UTC).date())
     written = write_reports(card, output, formats)
     if key:

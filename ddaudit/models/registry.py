@@ -107,6 +107,11 @@ def build(
     return model if space is None else OnPixels(model, space)
 
 
+def require(name: str) -> None:
+    """An AuditError, with the names that there are, where there is no such architecture."""
+    _find(name)
+
+
 def _find(name: str) -> Architecture:
     if name in _registered:
         return _registered[name]

@@ -31,6 +31,11 @@ def recipe_names() -> list[str]:
     return names(GROUP, _OWN)
 
 
+def require_recipe(name: str) -> None:
+    """An AuditError, with the names that there are, where there is no such recipe."""
+    named(name, GROUP, _OWN, "recipe")
+
+
 def recipe_named(
     name: str, *, method: str | None, original: str, threads: int, pixels: int, learning_rate: float | None = None
 ) -> Recipe:

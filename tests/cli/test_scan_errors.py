@@ -72,3 +72,11 @@ def test_unknown_profiles_and_formats_name_those_that_exist(ddaudit):
     assert (code, "quick" in err) == (2, True)
     code, _, err = ddaudit("scan", EXAMPLE, "--original", "digits", "--format", "pdf", "--quiet")
     assert (code, "html" in err) == (2, True)
+
+
+def test_recipes_and_architectures_that_do_not_exist_are_found_before_the_work(ddaudit):
+    for option, wrong, known in (("--recipe", "swift", "published"), ("--architecture", "ConvNext", "ConvNet")):
+        code, _, err = ddaudit("scan", EXAMPLE, "--original", "digits", option, wrong, "--quiet")
+        assert code == 2
+        assert f"'{wrong}'" in err
+        assert known in err
