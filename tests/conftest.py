@@ -22,7 +22,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     """Puts a package with one entry point, ``make``, on the path, as pip would leave it."""
 
     def put(group: str, name: str, source: str) -> None:
-        module = f"plugin_{name.lower()}"
+        module = f"plugin_{name.lower().replace('-', '_')}"
         (tmp_path / f"{module}.py").write_text(source)
         info = tmp_path / f"{module}-1.0.dist-info"
         info.mkdir()

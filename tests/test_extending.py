@@ -1,12 +1,15 @@
-"""An architecture, a recipe or a distiller of another package is one file and its entry point."""
+"""An architecture, a recipe, a distiller or a check of another package is one file and its entry point."""
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import ddaudit
+from ddaudit.checks import all_checks
 from ddaudit.config import profile
 from ddaudit.distillation.registry import distiller_named, distiller_names
 from ddaudit.errors import AuditError
@@ -16,41 +19,22 @@ from ddaudit.training.registry import recipe_named, recipe_names
 Install = Callable[[str, str, str], None]
 EXAMPLE = Path(__file__).parents[1] / "examples" / "digits_ipc10_clean.safetensors"
 
-LINEAR = """
-from torch import nn
-from ddaudit.models import TrunkAndHead
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "extend.md"
 
-def make(shape, classes):
-    "No hidden layer."
-    return TrunkAndHead(nn.Flatten(), shape[0] * shape[1] * shape[2], classes)
-"""
-BRIEF = """
-from ddaudit.training.recipe import Recipe
 
-def make(*, method, original, threads, pixels, learning_rate):
-    return Recipe(f"brief, for {original}", architecture="Linear", epochs=20, lr=0.1, schedule="cosine", threads=threads)
-"""
-AVERAGE = """
-import numpy as np
-from ddaudit.data.distilled import LabelledImages
-
-class Average:
-    def __init__(self, ipc):
-        self.ipc = ipc
-
-    def distill(self, split, classes, space, seed, device, *, pools=None, on_step=None):
-        means = np.stack([split.pixels(split.labels == c).mean(0) for c in range(classes)])
-        labels = np.repeat(np.arange(classes), self.ipc)
-        return [LabelledImages(space.to_native(means[labels]), labels, classes, space, "class means")]
-
-def make(*, ipc, init, iterations, lr_images, threads):
-    return Average(ipc)
-"""
+def of_the_page(group: str) -> tuple[str, str, str]:
+    """Group, name and source of the page's example for an entry-point group, its object called ``make`` as well."""
+    blocks = re.findall(r"```(python|toml)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    for (_, source), (_, announced) in pairwise(blocks):
+        entries = re.search(rf'\[project.entry-points."{group}"\]\n([\w-]+) = "[\w.]+:(\w+)"', announced)
+        if entries:
+            return group, entries[1], f"{source}\n\nmake = {entries[2]}\n"
+    raise AssertionError(f"{PAGE.name} has no example for {group}")
 
 
 def test_a_scan_trains_an_architecture_by_a_recipe_neither_of_which_is_ours(install: Install, tmp_path: Path) -> None:
-    install("ddaudit.architectures", "Linear", LINEAR)
-    install("ddaudit.recipes", "brief", BRIEF)
+    install(*of_the_page("ddaudit.architectures"))
+    install(*of_the_page("ddaudit.recipes"))
     config = profile("quick", recipe="brief", store=tmp_path / "store", workers=1)
     card = ddaudit.scan(EXAMPLE, "digits", config=config, checks=["DD-UTL-ACCURACY"])
     (result,) = card.checks
@@ -64,18 +48,20 @@ def test_distill_makes_a_set_by_a_distiller_that_is_not_ours(
 ) -> None:
     from ddaudit.cli.app import app
 
-    install("ddaudit.distillers", "mean", AVERAGE)
+    install(*of_the_page("ddaudit.distillers"))
     made = tmp_path / "made.safetensors"
-    app(["distill", "digits", "--method", "mean", "--ipc", "1", "--out", str(made), "--quiet"], standalone_mode=False)
+    app(
+        ["distill", "digits", "--method", "average", "--ipc", "1", "--out", str(made), "--quiet"], standalone_mode=False
+    )
     opened = open_set(made, None)
     digits = ddaudit.data.originals.load_original("digits")
     expected = digits.train.pixels(digits.train.labels == 3).mean(0)
     np.testing.assert_allclose(opened.data.space.to_pixels(opened.data.images)[3], expected, atol=1e-5)
-    assert opened.provenance.method == "mean"
+    assert opened.provenance.method == "average"
 
 
 def test_our_own_names_keep_their_meaning_and_unknown_ones_are_answered_with_what_there_is(install: Install) -> None:
-    install("ddaudit.recipes", "published", BRIEF)
+    install("ddaudit.recipes", "published", of_the_page("ddaudit.recipes")[2])
     install("ddaudit.distillers", "broken", "raise RuntimeError('out of order')")
     about = {"method": None, "original": "cifar10", "threads": 1, "pixels": 1024}
     assert recipe_named("published", **about).epochs == 300  # type: ignore[arg-type]
@@ -87,3 +73,24 @@ def test_our_own_names_keep_their_meaning_and_unknown_ones_are_answered_with_wha
         distiller_named("MTT")
     with pytest.raises(AuditError, match=r"distiller 'broken' .* cannot be loaded: out of order"):
         distiller_named("broken")
+
+
+def test_a_check_of_another_package_is_scanned_listed_and_explained_beside_ours(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(*of_the_page("ddaudit.checks"))
+    config = profile("quick", store=tmp_path / "store", workers=1)
+    card = ddaudit.scan(EXAMPLE, "digits", config=config, checks=["ACME-BRIGHTNESS"])
+    assert card.pillars["fairness"] == "inconclusive"
+    assert card.check("ACME-BRIGHTNESS").finding.startswith("The mean pixel is 0.")
+    assert all_checks()[-1].id == "ACME-BRIGHTNESS"
+    from ddaudit.cli.app import app
+
+    app(["explain", "acme-brightness"], standalone_mode=False)
+    assert "Are the synthetic images as bright as real ones?" in capsys.readouterr().out
+
+
+def test_a_check_that_is_not_what_its_entry_says_is_named(install: Install) -> None:
+    install("ddaudit.checks", "ACME-DARKNESS", of_the_page("ddaudit.checks")[2])
+    with pytest.raises(AuditError, match=r"The check 'ACME-DARKNESS' \(plugin_acme_darkness:make\) is no"):
+        all_checks()

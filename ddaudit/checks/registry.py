@@ -6,11 +6,17 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from ddaudit.case import AuditCase
+from ddaudit.errors import AuditError
+from ddaudit.plugins import installed, loaded
 from ddaudit.results import CheckResult, Pillar, Verdict
 from ddaudit.training.cost import Work
+
+GROUP = "ddaudit.checks"
+"""Entry-point group: an entry's name is the check's id, its object a `Check`."""
 
 #: The modules that hold the checks, in the order in which they run and are reported.
 _MODULES = (
@@ -100,6 +106,21 @@ def trains_nothing(case: AuditCase) -> Sequence[Work]:
 
 
 def all_checks() -> Sequence[Check]:
-    """Every check, in the order of the report."""
+    """Every check, in the order of the report: ddaudit's own, then those of other packages by their ids.
+
+    Raises
+    ------
+    AuditError
+        Where another package's check cannot be loaded, or is not what its entry says.
+    """
     modules = [import_module(f"ddaudit.checks.{name}") for name in _MODULES]
-    return [item for module in modules for item in vars(module).values() if isinstance(item, Check)]
+    own = [item for module in modules for item in vars(module).values() if isinstance(item, Check)]
+    others = installed(GROUP, {one.id for one in own})
+    return [*own, *(_of_another_package(others[name]) for name in sorted(others))]
+
+
+def _of_another_package(entry: EntryPoint) -> Check:
+    found = loaded(entry, "check")
+    if not isinstance(found, Check) or found.id != entry.name:
+        raise AuditError(f"The check {entry.name!r} ({entry.value}) is no ddaudit.checks.Check of that id.")
+    return found
