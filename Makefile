@@ -1,5 +1,7 @@
 # make demo       install into .venv, scan the embedded example, say where the report is
-# make test       install, then lint, types, import contract and every test
+# make test       install, then lint, types, import contract, the pages, every test, and the wheel in an environment of its own
+# make docs       the pages as a web site, in build/docs
+# make coverage   which lines no test reaches
 # make fuzz       50,000 changed files against every reader, or half an hour of them: make fuzz INPUTS=... SECONDS=... SEED=...
 # make examples   distil the sets in examples/ again
 PYTHON ?= python3
@@ -7,7 +9,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint examples fuzz clean install install-test browser
+.PHONY: demo test lint docs wheel coverage examples fuzz clean install install-test browser
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +19,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) -e '.[test]'
+	$(PIP) -e '.[test,docs]'
 	touch $@
 
 install: $(VENV)/.installed
@@ -41,8 +43,27 @@ browser:
 	@test -d build/node_modules/axe-core -a -d build/node_modules/@microsoft/jest-sarif || \
 	  npm install --silent --prefix build axe-core @microsoft/jest-sarif >/dev/null 2>&1 || true
 
-test: lint browser
+docs: install-test
+	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
+
+# As a stranger installs it: templates and pages have to be inside.
+WHEEL_ENV := build/wheel-env
+wheel: install
+	rm -rf build/dist $(WHEEL_ENV)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/dist .
+	$(PYTHON) -m venv $(WHEEL_ENV)
+	$(WHEEL_ENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/dist/*.whl
+	cd build && wheel-env/bin/ddaudit explain DD-PRV-TRACE >/dev/null
+	cd build && wheel-env/bin/ddaudit scan ../examples/digits_ipc10_clean.safetensors --original digits --check DD-SAF-SCHEMA \
+	  --check DD-PRV-TRACE --check DD-UTL-ACCURACY --output wheel-report --quiet --fail-on fail
+	rm -rf $(WHEEL_ENV)
+
+test: lint browser docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(MAKE) wheel
+
+coverage: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --cov=ddaudit --cov-report=term-missing:skip-covered
 
 DISTIL := $(BIN)/ddaudit
 examples: install

@@ -82,7 +82,7 @@ class AuditConfig:
     workers : int
         Trainings, inversions and attacks that run side by side.
     executor : {"process", "serial", "ray"}
-        Where they run: processes of this machine (from two workers on), this process alone, or a Ray cluster; see docs/executors.md.
+        Where they run: processes of this machine (from two workers on), this process alone, or a Ray cluster; see docs/how-to/run-on-a-ray-cluster.md.
         Neither changes any result.
     ray_address : str, optional
         The Ray cluster to join, such as "auto" or "10.0.0.1:6379"; by default one of this machine alone is started.

@@ -1,6 +1,8 @@
 """The pages say what the code does: every number that a verdict rests on, every check, every setting."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -149,7 +151,7 @@ def test_the_example_of_a_policy_is_one_that_is_accepted_and_shows_every_setting
 
 def test_the_commands_and_options_that_the_pages_name_exist():
     commands = typer.main.get_command(app).commands
-    pages = [DOCS / "verdicts.md", DOCS / "canaries.md", *(DOCS / "checks").glob("*.md")]
+    pages = [DOCS / "verdicts.md", *(DOCS / "how-to").glob("*.md"), *(DOCS / "checks").glob("*.md")]
     named = re.findall(r"`ddaudit ([a-z]+)([^`]*)`", "\n".join(p.read_text(encoding="utf-8") for p in pages))
     assert named
     for name, rest in named:
@@ -186,3 +188,20 @@ def test_the_page_on_reading_a_report_explains_every_verdict_and_shows_every_kin
     assert set(re.findall(r"^\| ([a-z ]+) \| [A-Z]", text, re.MULTILINE)) == {v.replace("-", " ") for v in SEVERITY}
     for example in ("clean", "leak", "backdoor"):
         assert f"images/report-{example}.png" in text
+
+
+def test_the_page_of_commands_is_the_one_that_the_command_line_makes():
+    made = subprocess.run(
+        [sys.executable, "-m", "typer", "ddaudit.cli.app", "utils", "docs", "--name", "ddaudit", "--title", "Commands"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    page = (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    assert page == made, "make it again: python -m typer ddaudit.cli.app utils docs --name ddaudit --title Commands"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set(re.findall(r"^([\w/-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
+    pages = {str(p.relative_to(DOCS).with_suffix("")) for p in DOCS.rglob("*.md")} - {"index"}
+    assert {page for page in pages if not page.startswith("checks/")} == listed

@@ -1,6 +1,6 @@
 """The sealed key: which canaries were in, and how the test will be made, written down before anything is distilled.
 
-The key is JSON, read strictly. What its seal promises, and what it cannot, is told in docs/canaries.md:
+The key is JSON, read strictly. What its seal promises, and what it cannot, is told in docs/how-to/audit-with-canaries.md:
 
 - every field is under the seal, a sha256 that is printed when the key is made: whoever noted it then notices any other key;
 - rows, labels and coins must be those of the key's secret, and the dataset beside the key the one that they make, so

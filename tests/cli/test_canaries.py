@@ -9,7 +9,7 @@ import pytest
 
 from ddaudit.statistics.epsilon import largest_one_run_epsilon
 
-PAGE = Path(__file__).parents[2] / "docs" / "canaries.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "audit-with-canaries.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
 
 

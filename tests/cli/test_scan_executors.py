@@ -53,7 +53,7 @@ def test_doctor_tells_which_ray_is_there(ddaudit):
 
 
 def test_the_options_on_the_page_exist_and_those_of_executors_are_on_it():
-    page = (ROOT / "docs" / "executors.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "run-on-a-ray-cluster.md").read_text(encoding="utf-8")
     known = {option for parameter in typer.main.get_command(app).commands["scan"].params for option in parameter.opts}
     lines = re.findall(r"ddaudit scan [^`\n#]*", page)
     assert lines
