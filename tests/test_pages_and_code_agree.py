@@ -12,7 +12,7 @@ import typer
 from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
-from ddaudit.checks.fairness import class_accuracy
+from ddaudit.checks.fairness import calibration, class_accuracy
 from ddaudit.checks.privacy import (
     canary,
     dpsgd,
@@ -35,6 +35,7 @@ from ddaudit.reporting.wording import ENOUGH_POWER
 from ddaudit.results import PILLARS, SEVERITY, Power
 from ddaudit.settings import Settings, read_settings
 from ddaudit.signing import FILE_NAME
+from ddaudit.statistics.group_means import RESAMPLES
 
 DOCS = Path(__file__).parents[1] / "docs"
 VERDICTS = " ".join((DOCS / "verdicts.md").read_text(encoding="utf-8").split())
@@ -120,6 +121,11 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-BKD-INVERT", f"turn {100 * inverting.REQUIRED_SUCCESS:g} % of"),
         ("DD-FAI-CLASS", f"more than {100 * class_accuracy.MARGIN:g} points below"),
         ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
+        ("DD-FAI-CLASS", f"basic bootstrap, {RESAMPLES:,} resamples"),
+        ("DD-FAI-CALIBRATION", f"more than {100 * calibration.MARGIN:g} points above"),
+        ("DD-FAI-CALIBRATION", f"overconfident by {100 * calibration.PLANTED:g} points more"),
+        ("DD-FAI-CALIBRATION", f"cut into {calibration.BINS} equally large groups"),
+        ("DD-FAI-CALIBRATION", f"Below {calibration.LEAST_IN_A_GROUP} answers a group"),
         ("DD-SAF-SCHEMA", f"less than {100 * schema.NEAR:g} % of the median"),
     ],
 )

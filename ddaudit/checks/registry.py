@@ -34,6 +34,7 @@ _MODULES = (
     "robustness.attacks",
     "backdoor.invert",
     "fairness.class_accuracy",
+    "fairness.calibration",
 )
 
 

@@ -68,6 +68,40 @@ METRICS: dict[str, MetricWords] = {
     "class_spread": MetricWords(
         "Spread over classes", "Accuracy of the best class minus that of the worst.", points=True
     ),
+    "class_deviation": MetricWords(
+        "Standard deviation over classes",
+        "How far the accuracies of the classes typically lie from their mean.",
+        points=True,
+    ),
+    "class_variation": MetricWords(
+        "Coefficient of variation over classes",
+        "The standard deviation of the accuracies of the classes, as a share of their mean.",
+    ),
+    "spread_amplification": MetricWords(
+        "Amplified spread",
+        "How much more the classes differ than they would on a random real subset at the same accuracy; zero is no more.",
+    ),
+    "calibration_error": MetricWords(
+        "Calibration error (ECE)",
+        "How far a stated confidence lies from how often it is right, on average.",
+        points=True,
+    ),
+    "calibration_error_difference": MetricWords(
+        "Difference in calibration error",
+        "Calibration error of this set's models minus that of models of the control; above zero their confidence misleads more.",
+        points=True,
+    ),
+    "brier_score": MetricWords(
+        "Brier score", "Mean squared error of the stated probabilities: 0 is perfect, 2 is certainty of a wrong class."
+    ),
+    "brier_score_difference": MetricWords(
+        "Difference in Brier score", "Brier score of this set's models minus that of models of the control."
+    ),
+    "overconfidence": MetricWords(
+        "Overconfidence",
+        "Stated confidence minus accuracy; below zero models are right more often than they say.",
+        points=True,
+    ),
     "traced_share": MetricWords(
         "Traced images", "Share of synthetic images that point to one training image far beyond chance.", True
     ),

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ddaudit.statistics.variance_components import Component, combine, seed_component
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -191,9 +193,9 @@ def accuracy_over_seeds(correct: npt.ArrayLike, confidence: float = 0.95) -> Int
     value = float(table.mean())
     if seeds == 1:
         return Interval(value, None, None, confidence, images)
-    seed = _seed_component(table)
-    image = _Component.of_mean(table.mean(axis=0))
-    variance, quantile = _combine([seed, image], confidence)
+    seed = seed_component(table)
+    image = Component.of_mean(table.mean(axis=0))
+    variance, quantile = combine([seed, image], confidence)
     effective = value * (1 - value) / variance if variance > 0 else images
     low, high = _score_limits(value, effective, quantile)
     return Interval(value, low, high, confidence, images)
@@ -240,7 +242,7 @@ def difference_over_seeds(correct_a: npt.ArrayLike, correct_b: npt.ArrayLike, co
     if min(a.shape[0], b.shape[0]) == 1:
         return Interval(value, None, None, confidence, images)
     padded = np.append(difference, [1.0, -1.0])
-    variance, quantile = _combine([_seed_component(a), _seed_component(b), _Component.of_mean(padded)], confidence)
+    variance, quantile = combine([seed_component(a), seed_component(b), Component.of_mean(padded)], confidence)
     half = quantile * variance**0.5
     centre = float(padded.mean())
     return Interval(value, max(centre - half, -1.0), min(centre + half, 1.0), confidence, images)
@@ -340,37 +342,6 @@ def require_confidence(confidence: float) -> None:
     """ValueError where the confidence is no probability (95 for 0.95, say)."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is a number between 0 and 1, such as 0.95; found {confidence}")
-
-
-@dataclass(frozen=True)
-class _Component:
-    """A part of a mean's variance, with the mean squares that estimate it and their degrees of freedom."""
-
-    variance: float
-    squares: tuple[tuple[float, int], ...]
-
-    @classmethod
-    def of_mean(cls, values: npt.NDArray[np.float64]) -> _Component:
-        variance = float(values.var(ddof=1)) / values.size
-        return cls(variance, ((variance, values.size - 1),))
-
-
-def _seed_component(table: npt.NDArray[np.float64]) -> _Component:
-    """What the choice of the seeds adds to the variance of the grand mean, over what images and residual explain."""
-    seeds, images = table.shape
-    rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
-    residual = table - rows - columns + table.mean()
-    between = float(rows.var(ddof=1)) / seeds
-    within = float(np.square(residual).sum()) / ((seeds - 1) * (images - 1)) / (seeds * images)
-    return _Component(max(between - within, 0.0), ((between, seeds - 1), (within, (seeds - 1) * (images - 1))))
-
-
-def _combine(components: list[_Component], confidence: float) -> tuple[float, float]:
-    """Variance of the sum and Student's quantile with Satterthwaite's degrees of freedom."""
-    variance = sum(c.variance for c in components)
-    spread = sum(square**2 / df for c in components if c.variance > 0 for square, df in c.squares)
-    df = variance**2 / spread if spread > 0 else np.inf
-    return variance, float(stats.t.isf((1 - confidence) / 2, df))
 
 
 def _score_limits(p: float, n: float, quantile: float) -> tuple[float, float]:

@@ -59,10 +59,13 @@ class Course:
             yield images, self._labels[rows]
 
 
-def _loss(labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+def learns_probabilities(labels: np.ndarray | Tensor) -> bool:
+    """Whether models learn the probability of classes from these labels: hard ones (m,), or rows of (m, k) that are probabilities."""
     if labels.ndim == 1:
-        return F.cross_entropy
-    probabilities = bool((labels >= 0).all()) and bool(
-        torch.allclose(labels.sum(1), torch.ones_like(labels[:, 0]), atol=1e-3)
-    )
-    return F.cross_entropy if probabilities else F.mse_loss
+        return True
+    rows = torch.as_tensor(labels)
+    return bool((rows >= 0).all()) and bool(torch.allclose(rows.sum(1), torch.ones_like(rows[:, 0]), atol=1e-3))
+
+
+def _loss(labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    return F.cross_entropy if learns_probabilities(labels) else F.mse_loss

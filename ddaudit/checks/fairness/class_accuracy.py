@@ -6,10 +6,13 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.curves import curve
+from ddaudit.checks.fairness.class_evidence import class_images, confusions
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
+from ddaudit.checks.stronger_controls import cost_of_further_models, further_models
 from ddaudit.checks.verdicts import judge
-from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
+from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
+from ddaudit.statistics.class_spread import SpreadComparison, compare_spread
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
 
@@ -19,6 +22,15 @@ MARGIN = 0.10
 LEAST_EXAMPLES = 10
 #: The drop of one class for which the power is stated.
 PLANTED_DROP = 0.25
+#: The measure of spread that may warn; the others are reported.
+DECIDING = "standard deviation"
+RANDOM = "random real subset"
+
+_SPREAD_METRICS = {
+    "range": "class_spread",
+    "standard deviation": "class_deviation",
+    "coefficient of variation": "class_variation",
+}
 
 
 @check(
@@ -26,61 +38,64 @@ PLANTED_DROP = 0.25
     title="Accuracy of every class",
     pillar="fairness",
     threat_model="Nobody attacks: whoever belongs to a neglected class is served badly.",
-    cost=AuditCase.comparison,
+    cost=lambda case: [*case.comparison(), *cost_of_further_models(case)],
 )
 def class_accuracy(case: AuditCase) -> CheckResult:
     """Which classes does the set serve worse than a random real subset of its size does?
 
     Compares each class's held-out accuracy between models of S and models of random real subsets; the intervals hold for all
-    classes together (Bonferroni). Spread is the largest minus the smallest class accuracy.
+    classes together (Bonferroni). Amplification is the spread over classes beyond the control's at the same accuracy. Where the profile
+    affords them, k-means subsets, our own distillations and the whole original stand beside; the verdict rests on the random subsets.
 
     References
     ----------
     Chen et al., A comprehensive study on dataset distillation, 2023.
     """
-    correct, control = case.correct(case.audited_models), case.correct(case.control_models)
     labels, names = case.test_labels, case.reference.classes
     _require_examples(labels, names)
-    differences = _differences(correct, control, labels, case.audited.classes)
+    models = {"": case.audited_models, RANDOM: case.control_models, **further_models(case)}
+    correct = {kind: case.correct(these) for kind, these in models.items()}
+    differences = _differences(correct[""], correct[RANDOM], labels, len(names))
     failed = [c for c, d in enumerate(differences) if _below(d, -MARGIN)]
     lower = [c for c, d in enumerate(differences) if _below(d, 0)]
-    power = _power(correct, control, labels, case.audited.classes, case.seed("class-power"))
+    rng = np.random.default_rng(case.seed("class-spread"))
+    spreads = compare_spread(correct[""], correct[RANDOM], labels, rng)
+    amplified = _above(spreads[DECIDING].amplification, 0)
+    power = _power(correct[""], correct[RANDOM], labels, len(names), case.seed("class-power"))
 
-    ours = [accuracy_over_seeds(correct[:, labels == c]) for c in range(case.audited.classes)]
-    theirs = [accuracy_over_seeds(control[:, labels == c]) for c in range(case.audited.classes)]
-    worst = int(np.argmin([a.value for a in ours]))
-    metrics = [_metric(f"class_accuracy[{names[c]}]", a, b) for c, (a, b) in enumerate(zip(ours, theirs, strict=True))]
-    metrics.insert(0, _metric("worst_class_accuracy", ours[worst], theirs[int(np.argmin([a.value for a in theirs]))]))
-    metrics.insert(1, _spread(correct, control, labels))
+    by_class = {
+        kind: [accuracy_over_seeds(table[:, labels == c]) for c in range(len(names))] for kind, table in correct.items()
+    }
+    worst = _worst(by_class[""])
     return class_accuracy.result(
-        judge(material=bool(failed), shown=bool(lower), power=power),
-        _finding(failed or lower, differences, names, worst, ours),
-        metrics=metrics,
+        judge(material=bool(failed), shown=bool(lower) or amplified, power=power),
+        _finding(failed or lower, differences, names, by_class[""], spreads[DECIDING]),
+        metrics=[
+            _metric("worst_class_accuracy", {kind: these[_worst(these)] for kind, these in by_class.items()}),
+            *_spread_metrics(spreads),
+            *(
+                _metric(f"class_accuracy[{name}]", {kind: these[c] for kind, these in by_class.items()})
+                for c, name in enumerate(names)
+            ),
+        ],
         power=power,
         evidence=[
-            Figure(
-                name="class_accuracy",
-                caption="Held-out accuracy by class, with 95 % intervals.",
-                form="points",
-                x_label="class",
-                y_label="accuracy",
-                series=[
-                    curve("audited set", names, ours, "subject"),
-                    curve("random real subset", names, theirs, "control"),
-                ],
-            ),
+            _figure(names, by_class),
             Table(
                 name="class_differences",
-                caption="Audited set minus control; the intervals hold for all classes together.",
+                caption="Audited set minus random real subset; the intervals hold for all classes together.",
                 columns=["class", "difference", "low", "high"],
                 rows=[[names[c], _r(d.value), _r(d.low), _r(d.high)] for c, d in enumerate(differences)],
             ),
+            confusions(case),
+            *class_images(case, worst),
         ],
-        advice="Look at the images of the named class, and do not use the set where that class matters."
-        if lower
-        else "",
+        assumptions=[
+            Assumption(text="The held-out images stand for those on which models of the set will be used.", held=None)
+        ],
+        advice=_advice(bool(lower), amplified),
         references=["Chen et al. 2023, arXiv:2305.03355"],
-        trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
+        trained=sorted({m.dataset for these in models.values() for m in these}),
     )
 
 
@@ -102,6 +117,14 @@ def _below(interval: Interval, bound: float) -> bool:
     return interval.high is not None and interval.high < bound
 
 
+def _above(interval: Interval, bound: float) -> bool:
+    return interval.low is not None and interval.low > bound
+
+
+def _worst(by_class: list[Interval]) -> int:
+    return int(np.argmin([one.value for one in by_class]))
+
+
 def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> Power:
     ours, theirs = ([table[:, labels == c] for c in range(classes)] for table in (correct, control))
     interval = power_of_drop(ours, theirs, PLANTED_DROP, seed=seed, confidence=1 - 0.05 / classes)
@@ -113,22 +136,9 @@ def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes
     )
 
 
-def _spread(correct: np.ndarray, control: np.ndarray, labels: np.ndarray) -> Metric:
-    def gap(outcomes: np.ndarray) -> float:
-        by_class = [outcomes[:, labels == c].mean() for c in np.unique(labels)]
-        return float(max(by_class) - min(by_class))
-
-    return Metric(
-        name="class_spread",
-        value=gap(correct),
-        n=len(labels),
-        better="lower",
-        confidence=None,
-        controls=[ControlValue(name="random real subset", value=gap(control))],
-    )
-
-
-def _metric(name: str, ours: Interval, theirs: Interval) -> Metric:
+def _metric(name: str, estimates: dict[str, Interval]) -> Metric:
+    """An accuracy of S, whose kind is "", with the same of every control."""
+    ours = estimates[""]
     return Metric(
         name=name,
         value=ours.value,
@@ -137,18 +147,84 @@ def _metric(name: str, ours: Interval, theirs: Interval) -> Metric:
         n=ours.n,
         unit="fraction",
         better="higher",
-        controls=[ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high)],
+        controls=[
+            ControlValue(name=kind, value=one.value, low=one.low, high=one.high)
+            for kind, one in estimates.items()
+            if kind
+        ],
+    )
+
+
+def _spread_metrics(spreads: dict[str, SpreadComparison]) -> list[Metric]:
+    metrics = []
+    for kind, found in spreads.items():
+        ours, theirs, more = found.subject, found.control, found.amplification
+        metrics += [
+            Metric(
+                name=_SPREAD_METRICS[kind],
+                value=ours.value,
+                low=ours.low,
+                high=ours.high,
+                n=ours.n,
+                better="lower",
+                controls=[
+                    ControlValue(name=RANDOM, value=theirs.value, low=theirs.low, high=theirs.high),
+                    ControlValue(name=f"{RANDOM} at the set's accuracy", value=found.matched),
+                ],
+            ),
+            Metric(
+                name=f"spread_amplification[{kind}]",
+                value=more.value,
+                low=more.low,
+                high=more.high,
+                n=more.n,
+                better="lower",
+            ),
+        ]
+    return metrics
+
+
+def _figure(names: tuple[str, ...], by_class: dict[str, list[Interval]]) -> Figure:
+    return Figure(
+        name="class_accuracy",
+        caption="Held-out accuracy by class, with 95 % intervals.",
+        form="points",
+        x_label="class",
+        y_label="accuracy",
+        series=[
+            curve(kind or "audited set", names, these, "control" if kind else "subject")
+            for kind, these in by_class.items()
+        ],
     )
 
 
 def _finding(
-    named: list[int], differences: list[Interval], names: tuple[str, ...], worst: int, ours: list[Interval]
+    named: list[int],
+    differences: list[Interval],
+    names: tuple[str, ...],
+    ours: list[Interval],
+    spread: SpreadComparison,
 ) -> str:
+    worst = _worst(ours)
     weakest = f'The worst class is "{names[worst]}" at {100 * ours[worst].value:.1f} %'
+    more = spread.amplification
+    bounds = "" if more.low is None or more.high is None else f" [{100 * more.low:+.1f}, {100 * more.high:+.1f}]"
+    unequal = (
+        f"the classes differ by {100 * spread.subject.value:.1f} points (standard deviation), "
+        f"{100 * more.value:+.1f}{bounds} against the control at the same accuracy"
+    )
     if not named:
-        return f"{weakest}; no class is shown to lie below a random real subset of the same size."
+        return f"{weakest}; no class is shown to lie below a random real subset of the same size; {unequal}."
     listed = ", ".join(f'"{names[c]}" by {-100 * differences[c].value:.0f} points' for c in named)
-    return f"{weakest}; below a random real subset of the same size: {listed}."
+    return f"{weakest}; below a random real subset of the same size: {listed}; {unequal}."
+
+
+def _advice(lower: bool, amplified: bool) -> str:
+    if lower:
+        return "Look at the images of the named class, and do not use the set where that class matters."
+    if amplified:
+        return "Report accuracy by class, not only on average: distilling has made the classes more unequal."
+    return ""
 
 
 def _r(value: float | None) -> float | None:

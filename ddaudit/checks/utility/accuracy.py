@@ -7,12 +7,11 @@ import numpy as np
 from ddaudit.case import AuditCase
 from ddaudit.checks.claims import verify
 from ddaudit.checks.registry import check
+from ddaudit.checks.stronger_controls import better_controls, cost_of_better_controls
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
 from ddaudit.statistics.comparison import prediction_t
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson, difference_over_seeds
-from ddaudit.training.cost import Work
 from ddaudit.training.device import way_of_training
 from ddaudit.training.trainer import TrainedModel
 
@@ -22,7 +21,7 @@ from ddaudit.training.trainer import TrainedModel
     title="Accuracy of models trained on the set",
     pillar="utility",
     threat_model="A publisher who overstates what the set is worth.",
-    cost=lambda case: [*case.comparison(), *_cost_of_better_controls(case)],
+    cost=lambda case: [*case.comparison(), *cost_of_better_controls(case)],
 )
 def accuracy(case: AuditCase) -> CheckResult:
     """Do models trained on the set reach what its file claims, and more than a random real subset gives?
@@ -40,7 +39,7 @@ def accuracy(case: AuditCase) -> CheckResult:
     reached = accuracy_over_seeds(correct)
     baseline = accuracy_over_seeds(control)
     gain = difference_over_seeds(correct, control)
-    better = {kind: case.models_of(sets) for kind, sets in _better_controls(case).items()}
+    better = {kind: case.models_of(sets) for kind, sets in better_controls(case).items()}
     power = _power(control.mean(1))
     name = case.recipe.architecture
     metrics = [
@@ -94,28 +93,6 @@ def accuracy(case: AuditCase) -> CheckResult:
         references=["Zhao, Mopuri & Bilen, ICLR 2021", "Cui et al., DC-BENCH, NeurIPS 2022"],
         trained=sorted({m.dataset for m in sum(better.values(), case.audited_models + case.control_models)}),
     )
-
-
-def _better_controls(case: AuditCase) -> dict[str, list[LabelledImages]]:
-    """Clean sets that may be worth more than random real images."""
-    count = case.config.better_controls
-    if not count:
-        return {}
-    return {"k-means subset": case.k_means_subsets(count), "own distillation": case.clean_distillations[:count]}
-
-
-def _cost_of_better_controls(case: AuditCase) -> list[Work]:
-    count = case.config.better_controls
-    if not count:
-        return []
-    what, images = "models of k-means subsets and our own distillations", case.recipe.epochs * len(case.audited)
-    # Which they are is known only where the sets are there: all are held, or none is counted as held.
-    held = case.held(lambda: [case.models_of(sets) for sets in _better_controls(case).values()])
-    return [
-        case.distilling(),
-        Work(what, 2 * count, case.recipe, images, held=2 * count * held),
-        case.scoring(what, 2 * count, case.recipe, len(case.test_rows)),
-    ]
 
 
 def _reached_by(better: dict[str, list[TrainedModel]], case: AuditCase) -> list[tuple[str, Interval]]:

@@ -11,6 +11,7 @@ from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.curves import curve
 from ddaudit.checks.registry import SkippedError, check
+from ddaudit.checks.stronger_controls import Training, cost_of_whole_original, whole_original
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, Figure, Metric, Table
@@ -21,12 +22,6 @@ from ddaudit.training.recipe import Recipe, fast
 
 #: Each of the two differences that a score is made of, so that the score's interval holds at 95 %.
 CONFIDENCE = 0.975
-#: A model of the whole original takes this many passes, and this many steps, at least.
-LEAST_EPOCHS, LEAST_STEPS = 10, 1000
-#: More passes bring a ConvNet little.
-MOST_EPOCHS = 60
-
-Training = tuple[LabelledImages, Recipe, int]
 
 
 def _recipes(case: AuditCase) -> dict[str, Recipe]:
@@ -71,20 +66,6 @@ def _real(case: AuditCase, times: int, index: int) -> LabelledImages:
     )
 
 
-def _whole(case: AuditCase) -> list[Training]:
-    """Models of the whole original; none where the profile does not afford it."""
-    images = len(case.reference.train)
-    _, height, width = case.audited.shape
-    affordable = case.config.full_pixels // (images * height * width)
-    least = max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / math.ceil(images / case.recipe.batch)))
-    if affordable < least:
-        return []
-    epochs = min(affordable, max(least, MOST_EPOCHS))
-    recipe = replace(case.recipe, name="whole original", epochs=epochs, lr=0.03, schedule="cosine", augmentation="none")
-    data = controls.whole_original(case.reference.train, case.audited)
-    return [(data, recipe, i) for i in range(min(2, case.config.ranking_seeds))]
-
-
 def _cost(case: AuditCase) -> list[Work]:
     if not case.config.ranking_seeds:
         return []
@@ -92,7 +73,7 @@ def _cost(case: AuditCase) -> list[Work]:
     return [
         *case.trainings("ranking: S and real images, plain and augmented", _pairs(case) + _hard(case)),
         *(work for one in growing for work in case.trainings(f"ranking: {one[0].name}", [one])),
-        *(work for one in _whole(case) for work in case.trainings("ranking: the whole original", [one])),
+        *cost_of_whole_original(case),
     ]
 
 
@@ -117,7 +98,7 @@ def ranking(case: AuditCase) -> CheckResult:
     if not case.config.ranking_seeds:
         raise SkippedError(f"The profile {case.config.profile} does not spend on it; standard and thorough do.")
     count = case.config.ranking_seeds
-    growing, whole = _growing(case), _whole(case)
+    growing, whole = _growing(case), whole_original(case)
     case.train_all([*_pairs(case), *_hard(case), *(one for wanted in growing.values() for one in wanted), *whole])
 
     outcomes = case.correct(case.train_all(_pairs(case))).reshape(2, 2, count, -1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ddaudit.case import AuditCase
+from ddaudit.checks import stronger_controls
 from ddaudit.checks.fairness.class_accuracy import class_accuracy
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
@@ -33,12 +34,19 @@ def test_a_class_whose_images_are_mislabelled_is_named(
     case = case_of(planted, digits, **FOUR)
     result = class_accuracy.run(case)
     assert result.verdict == "fail"
+    assert result.finding.startswith(f'The worst class is "{source}"')
     named = result.finding.split("subset of the same size: ")[1]
     assert named.startswith(f'"{source}" by ')
     correct = case.correct(case.audited_models)[:, digits.test.labels == source]
     assert result.metric(f"class_accuracy[{source}]").value == pytest.approx(correct.mean())
     assert result.metric("worst_class_accuracy").value == pytest.approx(correct.mean())
     assert result.advice
+    assert result.metric("spread_amplification[standard deviation]").low > 0  # type: ignore[operator]
+    (table,) = [e for e in result.evidence if e.name == "confusions"]
+    shown = [row for row in table.rows if row[5] > 0]  # type: ignore[union-attr, operator]
+    assert shown
+    assert all(str(source) in row[:2] for row in shown)
+    assert [e.name for e in result.evidence if e.kind == "image"] == ["worst_class_synthetic", "worst_class_real"]
 
 
 def test_a_real_subset_is_not_accused(clean: CheckResult) -> None:
@@ -52,6 +60,33 @@ def test_the_spread_is_the_best_class_less_the_worst(clean: CheckResult) -> None
     spread = clean.metric("class_spread").value
     assert spread == pytest.approx(np.ptp(np.array(accuracies, float)))
     assert clean.metric("worst_class_accuracy").value == min(accuracies)  # type: ignore[type-var]
+
+
+def test_an_amplification_is_not_shown_where_there_is_none(clean: CheckResult) -> None:
+    for kind in ("range", "standard deviation", "coefficient of variation"):
+        more = clean.metric(f"spread_amplification[{kind}]")
+        assert more.low < 0 < more.high  # type: ignore[operator]
+
+
+def test_confusions_are_shares_of_the_held_out_images_of_a_class(
+    digits: Original, real_images: Sets, case_of: Cases
+) -> None:
+    case = case_of(real_images(digits.train, 10), digits, **FOUR)
+    (table,) = [e for e in class_accuracy.run(case).evidence if e.name == "confusions"]
+    taken = np.stack([case.test_logits(m).argmax(1) for m in case.audited_models])
+    for true, called, share, *_ in table.rows:  # type: ignore[union-attr]
+        assert true != called
+        assert share == pytest.approx((taken[:, case.test_labels == int(true)] == int(called)).mean(), abs=1e-4)
+
+
+def test_stronger_controls_and_the_whole_original_stand_beside_where_they_are_afforded(
+    digits: Original, real_images: Sets, case_of: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stronger_controls, "LEAST_STEPS", 1)  # ten passes will do here
+    settings = {"better_controls": 2, "ranking_seeds": 2, "distillation_steps": 3, "full_pixels": 600_000}
+    result = class_accuracy.run(case_of(real_images(digits.train, 10), digits, **FOUR, **settings))
+    controls = {c.name: c.value for c in result.metric("class_accuracy[0]").controls}
+    assert list(controls) == ["random real subset", "k-means subset", "own distillation", "whole original"]
 
 
 def test_the_power_says_what_was_planted(clean: CheckResult) -> None:

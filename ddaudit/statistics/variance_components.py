@@ -1,0 +1,47 @@
+"""What seeds and images each add to the variance of a mean over both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of a mean's variance, with the mean squares that estimate it and their degrees of freedom."""
+
+    variance: float
+    squares: tuple[tuple[float, int], ...]
+
+    @classmethod
+    def of_mean(cls, values: npt.NDArray[np.float64]) -> Component:
+        """That of the mean of independent values (n,)."""
+        variance = float(values.var(ddof=1)) / values.size
+        return cls(variance, ((variance, values.size - 1),))
+
+
+def seed_component(table: npt.NDArray[np.float64]) -> Component:
+    """What the choice of the seeds adds to the variance of the grand mean, over what images and residual explain.
+
+    Parameters
+    ----------
+    table : array, shape (seeds, images)
+        Two or more of each.
+    """
+    seeds, images = table.shape
+    rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
+    residual = table - rows - columns + table.mean()
+    between = float(rows.var(ddof=1)) / seeds
+    within = float(np.square(residual).sum()) / ((seeds - 1) * (images - 1)) / (seeds * images)
+    return Component(max(between - within, 0.0), ((between, seeds - 1), (within, (seeds - 1) * (images - 1))))
+
+
+def combine(components: list[Component], confidence: float) -> tuple[float, float]:
+    """Variance of the sum and Student's quantile with Satterthwaite's degrees of freedom."""
+    variance = sum(c.variance for c in components)
+    spread = sum(square**2 / df for c in components if c.variance > 0 for square, df in c.squares)
+    df = variance**2 / spread if spread > 0 else np.inf
+    return variance, float(stats.t.isf((1 - confidence) / 2, df))
