@@ -38,7 +38,7 @@ from ddaudit.training.store import Store
 RESULTS = Path(__file__).parent / "results" / "trace_null.json"
 IPC, SEED = 10, 0
 KINDS = ("random real subset", "k-means subset", "distilled from noise", "distilled from real images")
-DISTILLER = DistributionMatching(ipc=IPC, iterations=100, lr_images=10.0, batch_real=64, width=32, threads=2)
+DISTILLER = DistributionMatching(ipc=IPC, iterations=100, lr_images=10.0, batch_real=64, width=32, threads=1)
 
 
 def main() -> None:
@@ -49,7 +49,6 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--store", type=Path, default=Path("build/trace-null"))
     asked = parser.parse_args()
-    torch.set_num_threads(2)
     original, store = load_original(asked.original, data_root=asked.data_root), Store(asked.store)
     order = generator(SEED, "halves").permutation(len(original.train))
     halves = [original.train.take(np.sort(half)) for half in np.array_split(order, 2)]
