@@ -63,10 +63,22 @@ class AuditConfig:
         Images of the original that they train on at most, and in how many batches.
     dpsgd_models : int
         Models of each noise multiplier.
+    attacks : tuple of str
+        Attacks by name, such as "pgd" (L-infinity) or "pgd/l2": quick has FGSM and PGD; standard adds APGD with both losses, DeepFool and
+        transfer; thorough also C&W, Square, HopSkipJump and ART's AutoAttack. ``ddaudit.checks.robustness.battery`` has the names.
     attack_examples, attack_models : int
         Test images attacked, on how many models of S and of the controls each.
-    attack_steps : int
-        PGD iterations.
+    attack_few : int
+        Of these images, how many the costly attacks see, and the tests of the attacks.
+    attack_steps, attack_restarts : int
+        PGD iterations, and its random starts beside the image itself; the other attacks' budgets are multiples of the steps.
+    matched_pixels : int
+        Positions of real images that pass the network at most in training one model on a set of another size whose models are as accurate
+        as S's; 0 leaves them out, as quick does.
+    corruption_examples : int
+        Held-out images that are shown under each corruption and severity.
+    ood_examples : int
+        Held-out images, and as many of each other kind, by which unfamiliar images are told apart.
     inversion_controls, inversion_planted : int
         Clean sets for the null of the trigger inversion, and planted ones for its power.
     inversion_models : int
@@ -115,9 +127,15 @@ class AuditConfig:
     dpsgd_images: int = 10_000
     dpsgd_steps: int = 800
     dpsgd_models: int = 1
+    attacks: tuple[str, ...] = ("fgsm", "pgd", "pgd/l2")
     attack_examples: int = 200
     attack_models: int = 4
+    attack_few: int = 40
     attack_steps: int = 10
+    attack_restarts: int = 0
+    matched_pixels: int = 0
+    corruption_examples: int = 200
+    ood_examples: int = 300
     inversion_controls: int = 10
     inversion_planted: int = 4
     inversion_models: int = 2
@@ -149,8 +167,23 @@ PROFILES: dict[str, AuditConfig] = {
         mia_references=4,
         shadow_sets=12,
         dpsgd_noise=(0.0, 0.5, 1.0, 2.0, 4.0),
+        attacks=(
+            "fgsm",
+            "fgsm/l2",
+            "pgd",
+            "pgd/l2",
+            "apgd-ce",
+            "apgd-dlr",
+            "deepfool",
+            "transfer-seed",
+            "transfer-architecture",
+        ),
         attack_examples=300,
         attack_steps=20,
+        attack_restarts=1,
+        matched_pixels=500_000_000,
+        corruption_examples=1000,
+        ood_examples=1000,
         inversion_controls=16,
         inversion_planted=5,
         inversion_steps=100,
@@ -179,9 +212,32 @@ PROFILES: dict[str, AuditConfig] = {
         dpsgd_images=50_000,
         dpsgd_steps=4000,
         dpsgd_models=3,
+        attacks=(
+            "fgsm",
+            "fgsm/l2",
+            "pgd",
+            "pgd/l2",
+            "apgd-ce",
+            "apgd-ce/l2",
+            "apgd-dlr",
+            "apgd-dlr/l2",
+            "deepfool",
+            "cw",
+            "square",
+            "hopskipjump",
+            "hopskipjump/l2",
+            "art-autoattack",
+            "transfer-seed",
+            "transfer-architecture",
+        ),
         attack_examples=1000,
         attack_models=5,
+        attack_few=100,
         attack_steps=50,
+        attack_restarts=4,
+        matched_pixels=2_000_000_000,
+        corruption_examples=5000,
+        ood_examples=2000,
         inversion_controls=100,
         inversion_planted=20,
         inversion_models=4,

@@ -32,6 +32,7 @@ _MODULES = (
     "privacy.canary",
     "privacy.dpsgd",
     "robustness.attacks",
+    "robustness.sanity",
     "backdoor.invert",
     "fairness.class_accuracy",
     "fairness.calibration",

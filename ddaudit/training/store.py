@@ -43,7 +43,7 @@ _SOURCES = {
     "private": (*_TRAINING, "training/private.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
-    "attacks": (*_TRAINING, "checks/robustness/evasion.py"),
+    "attacks": (*_TRAINING, "checks/robustness/evasion"),
 }
 
 

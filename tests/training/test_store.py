@@ -133,7 +133,7 @@ def imported(module: Path) -> set[Path]:
         ("models", ["training/trainer.py"], []),
         ("distillations", ["distillation/distribution_matching.py"], ["data/splits.py", "data/pixelspace.py"]),
         ("inversions", ["checks/backdoor/inversion.py"], ["data/splits.py"]),
-        ("attacks", ["checks/robustness/evasion.py"], []),
+        ("attacks", ["checks/robustness/evasion/search.py", "checks/robustness/evasion/ensemble.py"], []),
     ],
 )
 def test_the_code_version_covers_whatever_makes_a_result(

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
-from ddaudit.checks.robustness.evasion import EPSILONS, FGSM, PGD, Attack, AttackTask, attack_into, attack_set
+from ddaudit.checks.robustness import attack_evidence as shown_as
+from ddaudit.checks.robustness import matched, soundness
+from ddaudit.checks.robustness.attack_evidence import Outcome, stands
+from ddaudit.checks.robustness.battery import Group, battery, examples, outcomes, shared_groups, works
+from ddaudit.checks.robustness.evasion import written
+from ddaudit.checks.robustness.evasion.radii import RADII, REPORTED
+from ddaudit.checks.stronger_controls import cost_of_whole_original, whole_original
 from ddaudit.checks.verdicts import judge
-from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Series, Table
-from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, difference_over_seeds
-from ddaudit.training.cost import GRADIENT, Work
+from ddaudit.results import Assumption, CheckResult, Power
+from ddaudit.seeds import generator
+from ddaudit.statistics.intervals import Interval, difference_over_seeds
+from ddaudit.statistics.survival import median_ratio
+from ddaudit.training.cost import Work
 
 #: Robust accuracy this far below the control's, beyond the interval, is a failure.
 MARGIN = 0.10
 #: The drop for which the power is stated.
 PLANTED_DROP = 0.15
-
-
-_Curves = dict[str, np.ndarray]
-#: Share of the images that still stand, and so are attacked again, averaged over the radii: 0.9 on digits, 0.2 on
-#: a set of CIFAR-10, and for an estimate before anything is trained something between.
-STANDING = 0.4
+#: An iterated attack may be this much weaker than the single step by chance.
+SLACK = 0.02
+#: Clean accuracies of S and of the matched control count as equal within this.
+EQUAL = 0.03
 
 
 def _cost(case: AuditCase) -> list[Work]:
-    pixels, labels = _examples(case)
-    count = min(case.config.attack_models, case.config.seeds) + len(case.real_subsets[: case.config.attack_models])
-    pieces = case.comparison()
-    for attack, steps in zip(_methods(case), (1, case.config.attack_steps), strict=True):
-        held = count * case.held(partial(_outcomes, case, (attack,), pixels, labels))
-        images = STANDING * len(EPSILONS[1:]) * len(pixels) * steps
-        pieces.append(Work(f"{attack.name.upper()} attacks", count, case.recipe, images, GRADIENT, held))
-    return pieces
+    return [
+        *case.comparison(),
+        *works(case, shared_groups(case), battery(case)),
+        *soundness.works(case),
+        *cost_of_whole_original(case),
+        *matched.works(case),
+    ]
 
 
 @check(
@@ -49,104 +51,86 @@ def _cost(case: AuditCase) -> list[Work]:
 def attacks(case: AuditCase) -> CheckResult:
     """Are models trained on the set more easily fooled than models trained on a random real subset?
 
-    ART's FGSM and PGD in pixel space over a range of radii, L-infinity, on several models of S and of random real
-    subsets; compared at the radius at which the controls' accuracy under PGD is nearest to half their clean accuracy.
+    ART's attacks in pixel space, L-infinity and L2: for every image the smallest of fifteen radii at which a model is fooled, on several models of S
+    and of random real subsets. Compared at the radius at which the controls' accuracy under PGD is nearest to half their clean accuracy. Where the
+    profile affords it, sets of another size whose models are as accurate, and the whole original, stand beside.
 
     References
     ----------
-    Goodfellow, Shlens & Szegedy, ICLR 2015; Madry et al., ICLR 2018; Zhou et al., BEARD, 2024.
+    Goodfellow, Shlens & Szegedy, ICLR 2015; Madry et al., ICLR 2018; Croce & Hein, ICML 2020; Zhou et al., BEARD, 2024.
     """
-    pixels, labels = _examples(case)
-    methods = _methods(case)
-    ours, theirs = _outcomes(case, methods, pixels, labels)
+    methods, labels = battery(case), examples(case)[1]
+    groups, size = _groups(case)
+    found = [
+        Outcome(group, dict(zip(methods, radii, strict=True)))
+        for group, radii in zip(groups, outcomes(case, groups, methods), strict=True)
+    ]
+    ours, theirs, others = found[0], found[1], found[2:]
 
-    clean = theirs["pgd"][:, 0].mean()
-    compared = int(np.argmin(np.abs(theirs["pgd"].mean((0, 2)) - clean / 2)))
-    difference = difference_over_seeds(ours["pgd"][:, compared], theirs["pgd"][:, compared])
+    compared = _compared(theirs.of("pgd"))
+    difference = difference_over_seeds(stands(ours.of("pgd"), compared), stands(theirs.of("pgd"), compared))
+    ratio = median_ratio(
+        ours.of("pgd"), theirs.of("pgd"), RADII["linf"], generator(case.config.seed, "attacks/median-ratio")
+    )
     material = difference.high is not None and difference.high < -MARGIN
     shown = difference.high is not None and difference.high < 0
-    power = _power(ours["pgd"][:, compared], theirs["pgd"][:, compared], case.seed("attacks/power"))
-    stronger = float((ours["fgsm"].mean((0, 2)) - ours["pgd"].mean((0, 2))).min()) >= -0.02
+    power = _power(ours.of("pgd"), theirs.of("pgd"), compared, case.seed("attacks/power"))
+    stronger, failed = _stronger(ours), [test for test in soundness.tested(case) if not test.held]
     return attacks.result(
-        judge(material=material, shown=shown, power=power, sound=stronger),
-        _finding(difference, compared, ours["pgd"], theirs["pgd"]),
-        metrics=_metrics(ours, theirs, difference, compared),
+        judge(material=material, shown=shown, power=power, sound=stronger and not failed),
+        _finding(difference, compared, ours, theirs),
+        metrics=shown_as.metrics(found, difference, ratio, compared, case.config.seed),
         power=power,
         evidence=[
-            Figure(
-                name="robust_accuracy",
-                caption="Accuracy under attack against the radius, with 95 % intervals over models and images.",
-                form="line",
-                x_label="epsilon, in 1/255 of the pixel range (L-infinity)",
-                y_label="robust accuracy",
-                series=[
-                    _series(f"{who}, {name.upper()}", tables[name], role)
-                    for who, tables, role in (
-                        ("audited set", ours, "subject"),
-                        ("random real subset", theirs, "control"),
-                    )
-                    for name in tables
-                ],
-            ),
-            Table(
-                name="attack_settings",
-                caption="Every hyper-parameter; all attacks act on pixels in [0, 1], the pixel space is inside the model.",
-                columns=["attack", "settings", "images", "models of the set", "models of controls"],
-                rows=[[a.name, a.settings(), len(pixels), len(ours[a.name]), len(theirs[a.name])] for a in methods],
-            ),
+            *shown_as.figures(found),
+            shown_as.medians(found, case.config.seed),
+            shown_as.by_class(ours, theirs, compared, labels, case.reference.classes),
+            shown_as.beard(found),
+            shown_as.settings(found),
         ],
         assumptions=[
             Assumption(
-                text="The iterative attack is at least as strong as the single step, to within 2 points.", held=stronger
+                text=f"The iterative attack is at least as strong as the single step, to within {100 * SLACK:g} points.",
+                held=stronger,
             ),
+            *[Assumption(text=f"{test.text} ({test.seen}; distrust {test.distrust}.)", held=False) for test in failed],
+            *_matched_assumption(ours, others, size),
         ],
-        advice=(
-            "Train with adversarial examples of the original if the model will meet an adversary." if shown else ""
-        ),
+        advice="Train with adversarial examples of the original if the model will meet an adversary." if shown else "",
         references=[
             "Madry et al., ICLR 2018",
+            "Croce & Hein, ICML 2020",
             "Zhou et al., BEARD, arXiv:2411.09265",
             "Nicolae et al., ART, arXiv:1807.01069",
         ],
-        trained=["audited file", *(one.name for one in case.real_subsets[: case.config.attack_models])],
+        trained=sorted({data.name for group in groups for data, _, _ in group.models}),
     )
 
 
-def _examples(case: AuditCase) -> tuple[np.ndarray, np.ndarray]:
-    """The attacked images and their labels."""
-    rng = np.random.default_rng(case.seed("attacks/examples"))
-    test = case.reference.test
-    rows = np.sort(rng.choice(len(test), min(case.config.attack_examples, len(test)), replace=False))
-    return test.pixels(rows), test.labels[rows]
+def _groups(case: AuditCase) -> tuple[list[Group], matched.Matched | None]:
+    """S and its controls, and the size of the control that is matched in accuracy."""
+    groups, size = shared_groups(case), matched.matched_size(case)
+    if size is not None:
+        groups.append(matched.matched_group(case, size))
+    if whole := whole_original(case):
+        groups.append(Group("whole original", "reference", whole))
+    return groups, size
 
 
-def _methods(case: AuditCase) -> tuple[Attack, ...]:
-    return FGSM(), PGD(case.config.attack_steps)
+def _compared(radii: np.ndarray) -> float:
+    """The radius at which the controls' accuracy is nearest to half their clean accuracy."""
+    clean = stands(radii, 0).mean()
+    return min(REPORTED["linf"], key=lambda epsilon: abs(stands(radii, epsilon).mean() - clean / 2))
 
 
-def _outcomes(case: AuditCase, methods: tuple[Attack, ...], pixels: np.ndarray, labels: np.ndarray) -> list[_Curves]:
-    """Of the audited set, and of the controls: bool (models, epsilons, images) by attack."""
-    count = case.config.attack_models
-    models = {
-        "audited": [(case.audited, i) for i in range(min(count, case.config.seeds))],
-        "controls": [(one, i) for i, one in enumerate(case.real_subsets[:count])],
-    }
-
-    def task(data: LabelledImages, index: int, attack: Attack) -> AttackTask:
-        seed = case.seed(f"attacks/{attack.name}", index)
-        return data, case.recipe, case.seed("train", index), attack, pixels, labels, seed, str(case.device)
-
-    tasks = {(who, a.name): [task(*one, a) for one in models[who]] for who in models for a in methods}
-    folder = case.store.folder
-    case.ahead("attacks", [(attack_into, (folder, *one)) for some in tasks.values() for one in some])
-    return [
-        {a.name: np.stack([attack_set(case.store, *one) for one in tasks[who, a.name]]) for a in methods}
-        for who in models
-    ]
+def _stronger(ours: Outcome) -> bool:
+    """Whether PGD leaves no more images standing than FGSM, at any radius."""
+    gaps = [stands(ours.of("fgsm"), e).mean() - stands(ours.of("pgd"), e).mean() for e in REPORTED["linf"]]
+    return bool(min(gaps) >= -SLACK)
 
 
-def _power(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Power:
-    interval = power_of_drop([ours], [theirs], PLANTED_DROP, seed=seed)
+def _power(ours: np.ndarray, theirs: np.ndarray, compared: float, seed: int) -> Power:
+    interval = power_of_drop([stands(ours, compared)], [stands(theirs, compared)], PLANTED_DROP, seed=seed)
     return Power(
         value=interval.value,
         low=interval.low,
@@ -155,64 +139,28 @@ def _power(ours: np.ndarray, theirs: np.ndarray, seed: int) -> Power:
     )
 
 
-def _metrics(
-    ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray], difference: Interval, compared: int
-) -> list[Metric]:
-    metrics = [
-        Metric(
-            name=f"robust_accuracy_difference[pgd,linf,eps={_label(EPSILONS[compared])}]",
-            value=difference.value,
-            low=difference.low,
-            high=difference.high,
-            n=difference.n,
-            unit="fraction",
-            better="higher",
+def _matched_assumption(ours: Outcome, others: list[Outcome], size: matched.Matched | None) -> list[Assumption]:
+    """Whether the control that was matched on training images is as accurate on the held-out ones."""
+    if size is None:
+        return []
+    gap = abs(stands(ours.of("pgd"), 0).mean() - stands(others[0].of("pgd"), 0).mean())
+    return [
+        Assumption(
+            text=f"The real subsets of {size.times:g} times the set's size, chosen on training images, are as accurate as it on held-out images, "
+            f"to within {100 * EQUAL:g} points (the gap is {100 * gap:.1f}).",
+            held=bool(gap <= EQUAL),
         )
     ]
-    for name, table in ours.items():
-        for i, epsilon in enumerate(EPSILONS):
-            a, b = accuracy_over_seeds(table[:, i]), accuracy_over_seeds(theirs[name][:, i])
-            control = ControlValue(name="random real subset", value=b.value, low=b.low, high=b.high)
-            metrics.append(
-                Metric(
-                    name=f"robust_accuracy[{name},linf,eps={_label(epsilon)}]",
-                    value=a.value,
-                    low=a.low,
-                    high=a.high,
-                    n=a.n,
-                    unit="fraction",
-                    better="higher",
-                    controls=[control],
-                )
-            )
-    return metrics
 
 
-def _label(epsilon: float) -> str:
-    return f"{255 * epsilon:g}/255" if epsilon else "0"
-
-
-def _series(name: str, table: np.ndarray, role: str) -> Series:
-    intervals = [accuracy_over_seeds(table[:, i]) for i in range(len(EPSILONS))]
-    return Series.model_validate(
-        {
-            "name": name,
-            "x": [255 * e for e in EPSILONS],
-            "y": [i.value for i in intervals],
-            "low": [i.low for i in intervals],
-            "high": [i.high for i in intervals],
-            "role": role,
-        }
-    )
-
-
-def _finding(difference: Interval, compared: int, ours: np.ndarray, theirs: np.ndarray) -> str:
+def _finding(difference: Interval, compared: float, ours: Outcome, theirs: Outcome) -> str:
     spread = (
         f" [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
         if difference.low is not None and difference.high is not None
         else ""
     )
+    a, b = (100 * stands(one.of("pgd"), compared).mean() for one in (ours, theirs))
     return (
-        f"Under PGD at epsilon {_label(EPSILONS[compared])} models of the set keep {100 * ours[:, compared].mean():.1f} % accuracy, those of "
-        f"random real subsets {100 * theirs[:, compared].mean():.1f} % ({100 * difference.value:+.1f} points{spread})."
+        f"Under PGD at epsilon {written(compared)} models of the set keep {a:.1f} % accuracy, those of random real subsets {b:.1f} % "
+        f"({100 * difference.value:+.1f} points{spread})."
     )
