@@ -107,7 +107,7 @@ def dealt(index: int) -> Original:
     images = np.concatenate([digits.train.images, digits.test.images])  # type: ignore[attr-defined]
     labels = np.concatenate([digits.train.labels, digits.test.labels])
     divisor = digits.train.divisor  # type: ignore[attr-defined]
-    halves = np.array_split(generator(0, "class null/deal", index).permutation(len(labels)), 2)
+    halves = np.array_split(generator(0, "class null/second deal", index).permutation(len(labels)), 2)
     train, test = (ArraySplit(images[rows], labels[rows], divisor) for rows in halves)
     return replace(digits, train=train, test=test)
 

@@ -42,6 +42,7 @@ def scan(
     pixel_space: str | None = None,
     canary_key: Path | None = None,
     members: Path | None = None,
+    attributes: Path | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
     command: str = "ddaudit.scan(...)",
@@ -70,6 +71,8 @@ def scan(
         The sealed key of the canaries in the data that was distilled; they are taken out of the held-out split.
     members : Path, optional
         A record of the training images that the set was made from; see ``ddaudit.data.membership``.
+    attributes : Path, optional
+        A value beside the class for every example of the original, such as a sex; see ``ddaudit.data.attributes``.
     checks : sequence of str, optional
         Ids of the only checks to run; what a check finds does not depend on the others.
 
@@ -84,7 +87,7 @@ def scan(
         or does not fit the original or the dataset beside it.
     """
     question = Question(
-        Path(path), original, data_root, download, run, packing, pixel_space, canary_key, members, checks
+        Path(path), original, data_root, download, run, packing, pixel_space, canary_key, members, attributes, checks
     )
     wanted = question.wanted()
     config = config or AuditConfig()

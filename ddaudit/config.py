@@ -37,6 +37,8 @@ class AuditConfig:
         Sizes of the random real sets, in multiples of S, among which the number is sought that S is worth.
     full_pixels : int
         Positions of real images that pass the network at most in training once on the whole original.
+    spectrum_images, spectrum_networks : int
+        Training images that SPECTRUM looks at, and through how many networks of each kind, trained (at most ``control_draws``) and random.
     test_examples : int
         Held-out images on which models are compared at most; they are the non-members of membership inference.
     trace_parts : bool
@@ -114,6 +116,8 @@ class AuditConfig:
     ranking_seeds: int = 0
     ranking_times: tuple[int, ...] = (1, 2, 4, 8)
     full_pixels: int = 60_000_000
+    spectrum_images: int = 3000
+    spectrum_networks: int = 1
     test_examples: int = 3000
     trace_parts: bool = False
     mia_examples: int = 3000
@@ -161,6 +165,8 @@ PROFILES: dict[str, AuditConfig] = {
         cross_architectures=("MLP", "LeNet", "VGG11"),
         guided_seeds=2,
         ranking_seeds=2,
+        spectrum_images=10_000,
+        spectrum_networks=2,
         trace_parts=True,
         test_examples=10_000,
         mia_examples=10_000,
@@ -201,6 +207,8 @@ PROFILES: dict[str, AuditConfig] = {
         ranking_seeds=5,
         ranking_times=(1, 2, 4, 8, 16, 32),
         full_pixels=3_000_000_000,
+        spectrum_images=50_000,
+        spectrum_networks=5,
         trace_parts=True,
         test_examples=1_000_000,
         mia_examples=50_000,

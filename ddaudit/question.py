@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,13 +12,15 @@ from ddaudit.canaries.sealed import SealedTrial, open_canaries
 from ddaudit.case import AuditCase
 from ddaudit.checks import Check, all_checks
 from ddaudit.config import AuditConfig
+from ddaudit.data.attributes import read_attributes
 from ddaudit.data.distilled import DistilledSet
 from ddaudit.data.membership import MembershipRecord, read_membership
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.errors import AuditError
 from ddaudit.inspection.opening import open_set
 from ddaudit.models.registry import require
 from ddaudit.progress import Progress
+from ddaudit.threats.biased_original import original_named
 from ddaudit.training.executor import Executor
 from ddaudit.training.registry import require_recipe
 from ddaudit.training.store import Store
@@ -37,6 +39,7 @@ class Question:
     pixel_space: str | None = None
     canary_key: Path | None = None
     members: Path | None = None
+    attributes: Path | None = None
     checks: Sequence[str] | None = None
 
     def wanted(self) -> list[Check]:
@@ -59,15 +62,20 @@ class Question:
         Raises
         ------
         AuditError
-            Where the original is not to be had, a canary key was changed, or a record speaks of images that are not there.
+            Where the original is not to be had, a canary key was changed, or a record or the attributes speak of images that are not there.
         """
         original = self.original
         if isinstance(original, str):
-            original = load_original(original, data_root=self.data_root, download=self.download)
+            original = original_named(original, data_root=self.data_root, download=self.download)
         if original is None and self.canary_key:
             raise AuditError("A canary key speaks of images of the original: name it with --original.")
         if original is None and self.members:
             raise AuditError("A record of members counts the images of an original: name it with --original.")
+        if original is None and self.attributes:
+            raise AuditError("Attributes are of the examples of an original: name it with --original.")
+        if original and self.attributes:
+            known = read_attributes(self.attributes, len(original.train), len(original.test))
+            original = replace(original, attributes=known)
         canaries = open_canaries(self.canary_key, original) if self.canary_key and original else None
         # What may be in the set is no held-out image.
         spared = canaries.trial.spared(original) if canaries and original else original

@@ -12,7 +12,7 @@ import typer
 from ddaudit.checks import all_checks, claims
 from ddaudit.checks.backdoor import inversion as inverting
 from ddaudit.checks.backdoor import invert
-from ddaudit.checks.fairness import calibration, class_accuracy
+from ddaudit.checks.fairness import attribute_share, calibration, class_accuracy, group
 from ddaudit.checks.privacy import (
     canary,
     dpsgd,
@@ -25,7 +25,7 @@ from ddaudit.checks.privacy import (
     tracing,
 )
 from ddaudit.checks.robustness import attacks
-from ddaudit.checks.utility import cross_architecture
+from ddaudit.checks.utility import cross_architecture, spectral_profile
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
 from ddaudit.cli.app import app
 from ddaudit.config import PROFILES
@@ -121,11 +121,21 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-BKD-INVERT", f"turn {100 * inverting.REQUIRED_SUCCESS:g} % of"),
         ("DD-FAI-CLASS", f"more than {100 * class_accuracy.MARGIN:g} points below"),
         ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
+        ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.CLASS_LEVEL:g} %"),
+        ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.SPREAD_LEVEL:g} %"),
         ("DD-FAI-CLASS", f"basic bootstrap, {RESAMPLES:,} resamples"),
         ("DD-FAI-CALIBRATION", f"more than {100 * calibration.MARGIN:g} points above"),
-        ("DD-FAI-CALIBRATION", f"overconfident by {100 * calibration.PLANTED:g} points more"),
+        ("DD-FAI-CALIBRATION", f"accuracy lay {100 * calibration.PLANTED:g} points further"),
         ("DD-FAI-CALIBRATION", f"cut into {calibration.BINS} equally large groups"),
         ("DD-FAI-CALIBRATION", f"Below {calibration.LEAST_IN_A_GROUP} answers a group"),
+        ("DD-FAI-GROUP", f"to exceed {100 * group.MARGIN:g} points"),
+        ("DD-FAI-GROUP", f"a gap of {100 * group.PLANTED_GAP:g} points"),
+        ("DD-FAI-GROUP", f"fewer than {group.LEAST_ON_A_SIDE} held-out examples"),
+        ("DD-FAI-GROUP", f"at least {group.LEAST_IN_A_CELL} held-out examples"),
+        ("DD-FAI-GROUP", f"tells {100 * attribute_share.LEAST_ACCURACY:g} % of the conflicting"),
+        ("DD-FAI-GROUP", f"of each class and side, {RESAMPLES:,} times"),
+        ("DD-UTL-SPECTRUM", f"are {spectral_profile.DRAWS} sets of random held-out images"),
+        ("DD-UTL-SPECTRUM", f"from {spectral_profile.LEAST_HELD_OUT:,} of them"),
         ("DD-SAF-SCHEMA", f"less than {100 * schema.NEAR:g} % of the median"),
     ],
 )

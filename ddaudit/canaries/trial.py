@@ -86,12 +86,14 @@ class Trial:
             original,
             train=ArraySplit(images[order], labels[order]),
             test=eight_bits(rest, np.arange(len(rest))),
+            attributes=None,  # nobody knows those of the canaries
         )
 
     def spared(self, original: Original) -> Original:
         """The original whose held-out split is without the canaries, which are no longer held out where they are in."""
         rest = np.setdiff1d(np.arange(len(original.test)), self.rows)
-        return replace(original, test=original.test.take(rest))
+        known = original.attributes.held_out(rest) if original.attributes else None
+        return replace(original, test=original.test.take(rest), attributes=known)
 
 
 def eight_bits(split: Split, rows: np.ndarray) -> ArraySplit:

@@ -25,6 +25,7 @@ _MODULES = (
     "utility.accuracy",
     "utility.cross_architecture",
     "utility.ranking",
+    "utility.spectrum",
     "privacy.trace",
     "privacy.nearest",
     "privacy.mia",
@@ -36,6 +37,7 @@ _MODULES = (
     "backdoor.invert",
     "fairness.class_accuracy",
     "fairness.calibration",
+    "fairness.group",
 )
 
 

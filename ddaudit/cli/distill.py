@@ -18,7 +18,10 @@ class Init(StrEnum):
 
 
 Original = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, cifar100, svhn, or an image folder.")
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion_mnist, cifar10, cifar100, svhn, an image folder, or one biased on purpose, such as coloured_digits@0.95."
+    ),
 ]
 Out = Annotated[Path, typer.Option(help="The file to write, in ddaudit's format (safetensors).")]
 DataRoot = Annotated[Path | None, typer.Option(help="Folder that holds the originals.")]
@@ -49,13 +52,13 @@ def distill(
 ) -> None:
     """Distil an original into a few synthetic images."""
     from ddaudit.data.formats.native import save_distilled
-    from ddaudit.data.originals import load_original
     from ddaudit.data.pixelspace import parse_space
     from ddaudit.distillation.registry import distiller_named
+    from ddaudit.threats.biased_original import original_named
     from ddaudit.training.device import resolve
 
     require_writable(out_file.parent)
-    source = load_original(original, data_root=data_root)
+    source = original_named(original, data_root=data_root)
     distiller = distiller_named(method, ipc=ipc, init=init.value, iterations=iterations, lr_images=lr, threads=1)
     with progress() as told:
         (made,) = distiller.distill(

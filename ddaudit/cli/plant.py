@@ -36,10 +36,10 @@ def plant(
 ) -> None:
     """Make a known-bad distilled set, to test a defence, and measure what was planted."""
     from ddaudit.data.formats.native import save_distilled
-    from ddaudit.data.originals import load_original
     from ddaudit.data.pixelspace import parse_space
     from ddaudit.distillation.distribution_matching import DistributionMatching
     from ddaudit.errors import AuditError
+    from ddaudit.threats.biased_original import original_named
     from ddaudit.threats.naive_trigger import NaiveTrigger
     from ddaudit.training.device import resolve
     from ddaudit.training.recipe import fast
@@ -47,7 +47,7 @@ def plant(
     from ddaudit.training.trainer import train
 
     require_writable(out_file.parent)
-    source = load_original(original, data_root=data_root)
+    source = original_named(original, data_root=data_root)
     if target >= len(source.classes):
         raise AuditError(
             f"{source.name} has {len(source.classes)} classes, counted from 0: there is no class {target}."

@@ -43,7 +43,8 @@ def scan(
     original: Annotated[
         str | None,
         typer.Option(
-            help="What it stands for: digits, mnist, fashion_mnist, cifar10, cifar100, svhn, or an image folder."
+            help="What it stands for: digits, mnist, fashion_mnist, cifar10, cifar100, svhn, an image folder, or one of these biased on purpose, "
+            "such as coloured_digits@0.95 or corrupted_cifar10@0.95."
         ),
     ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder that holds the originals.")] = None,
@@ -67,6 +68,12 @@ def scan(
         Path | None,
         typer.Option(
             help="Which training images the set was made from, where that is known: a text file, one index of the train split a line."
+        ),
+    ] = None,
+    attributes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A value beside the class for every example of the original, train then held-out, in a CSV or .npy file: runs DD-FAI-GROUP."
         ),
     ] = None,
     recipe: Annotated[
@@ -187,6 +194,7 @@ def scan(
         "pixel_space": pixel_space,
         "canary_key": canary_key,
         "members": members,
+        "attributes": attributes,
         "checks": check,
     }
     if dry_run:

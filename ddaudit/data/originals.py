@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ddaudit.data.attributes import Attributes
 from ddaudit.data.splits import ArraySplit, FolderSplit, channel_moments
 from ddaudit.errors import AuditError
 from ddaudit.seeds import derive_seed
@@ -67,7 +68,7 @@ class Original:
     """An original dataset: ``train`` (members), ``test`` (held out) and the names of its classes.
 
     ``constants`` are the channel means and standard deviations that the field normalises it with, or else the
-    train split's own.
+    train split's own. ``attributes`` are what is known of each example beside its class.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Original:
     test: Split
     classes: tuple[str, ...]
     constants: Constants | None = field(default=None)
+    attributes: Attributes | None = field(default=None)
 
 
 def known_originals() -> list[str]:

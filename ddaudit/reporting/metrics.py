@@ -102,6 +102,59 @@ METRICS: dict[str, MetricWords] = {
         "Stated confidence minus accuracy; below zero models are right more often than they say.",
         points=True,
     ),
+    "aligned_accuracy": MetricWords(
+        "Accuracy on aligned examples",
+        "Share of held-out examples classified correctly whose attribute is the one that goes with their class.",
+        True,
+    ),
+    "conflicting_accuracy": MetricWords(
+        "Accuracy on conflicting examples",
+        "The same of examples with another attribute than the one that goes with their class.",
+        True,
+    ),
+    "uniform_accuracy": MetricWords(
+        "Accuracy with even groups",
+        "What it would be if every attribute were as frequent as any other in each class.",
+        True,
+    ),
+    "bias_gap": MetricWords(
+        "Bias gap",
+        "Accuracy on aligned minus on conflicting examples: how much models judge by the attribute.",
+        points=True,
+    ),
+    "bias_amplification": MetricWords(
+        "Amplified bias",
+        "The bias gap beyond that of random real images, which carry the original's own bias.",
+        points=True,
+    ),
+    "tpr_gap": MetricWords(
+        "Gap between groups of a class",
+        "By class, the best minus the worst share recognised over the attribute's values.",
+        points=True,
+    ),
+    "aligned_share": MetricWords(
+        "Synthetic images with their class's attribute",
+        "Share of synthetic images that show the attribute that goes with their class.",
+        True,
+    ),
+    "attribute_classifier_accuracy": MetricWords(
+        "Accuracy of the attribute's classifier",
+        "Share of conflicting held-out examples whose attribute it tells.",
+        True,
+    ),
+    "examples": MetricWords("Held-out examples", "How many there are of that kind."),
+    "spectral_tilt": MetricWords(
+        "Spectral tilt",
+        "Powers of two by which the images' energy rises from one octave of patterns to the next finer one; below that of real images they are coarse.",
+    ),
+    "band_energy": MetricWords(
+        "Energy of patterns",
+        "How much of the original's coarse, or fine, patterns the images hold; in the original it is 1.",
+    ),
+    "label_correlation_error": MetricWords(
+        "Error of the tie to the classes",
+        "How wrongly the images tie patterns to classes: 0 is as in the original, 1 as if they said nothing.",
+    ),
     "traced_share": MetricWords(
         "Traced images", "Share of synthetic images that point to one training image far beyond chance.", True
     ),

@@ -47,6 +47,22 @@ def test_what_does_not_exist_is_answered_with_what_does(ddaudit, tmp_path, optio
     assert not (tmp_path / "ddaudit-report").exists()
 
 
+def test_attributes_reach_the_check_and_a_wrong_line_is_named(ddaudit, tmp_path):
+    file = tmp_path / "tone.csv"
+    file.write_text("tone\n" + "dark\nlight\n" * 898 + "dark\n")
+    scan = ("scan", EXAMPLE, "--original", "digits", "--attributes", file, "--check", "DD-FAI-GROUP", "--dry-run")
+    code, out, _ = ddaudit(*scan)
+    assert code == 0
+    assert "attribute" in out
+    file.write_text("tone\n" + "dark\nlight\n" * 898 + "\n")
+    code, _, err = ddaudit(*scan)
+    assert code == 2
+    assert "tone.csv, line 1798 has 0 columns" in " ".join(err.split())
+    code, _, err = ddaudit("scan", EXAMPLE, "--attributes", file)
+    assert code == 2
+    assert "name it with --original" in " ".join(err.split())
+
+
 def test_a_record_of_members_reaches_the_check_and_a_wrong_line_is_named(ddaudit, tmp_path):
     record = tmp_path / "members.txt"
     record.write_text("".join(f"{i}\n" for i in range(0, 898, 2)))

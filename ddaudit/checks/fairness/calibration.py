@@ -22,7 +22,7 @@ from ddaudit.training.trainer import TrainedModel
 
 #: An expected calibration error so far above the control's, beyond its interval, is a failure.
 MARGIN = 0.10
-#: Overconfidence beyond the control's for which the power is stated.
+#: By how much more than the control's accuracy lies off its confidence, where the power is stated.
 PLANTED = 0.10
 #: Fewer held-out images in each of the groups of the calibration error say nothing of it.
 LEAST_IN_A_GROUP = 20
@@ -143,21 +143,25 @@ def _above(interval: Interval, bound: float) -> bool:
 
 
 def _power(ours: Answers, theirs: Answers, rng: np.random.Generator) -> Power:
-    """How often models as sure as S's own, but right so much less often than they say, are called worse than the control's."""
+    """How often models as sure as S's own are called worse if their accuracy lay so far further from it, on the side on which the control errs."""
     confidence, right, groups = ours.confidence, ours.right, binned(ours.confidence)
-    control = theirs.gaps
-    excess = PLANTED + theirs.overconfidence.mean() - ours.overconfidence.mean()
-    broken = min(1.0, max(0.0, excess / max(right.mean(), 1e-9)))
+    control, leaning = theirs.gaps, float(theirs.overconfidence.mean())
+    excess = leaning + (PLANTED if leaning >= 0 else -PLANTED) - ours.overconfidence.mean()
     found = 0
     for _ in range(SIMULATIONS):
-        planted = right & (rng.random(right.shape[1]) >= broken)
+        drawn = rng.random(right.shape[1])  # image by image and alike for all models
+        if excess > 0:
+            planted = right & (drawn >= excess / max(right.mean(), 1e-9))
+        else:
+            planted = right | (drawn < -excess / max(1 - right.mean(), 1e-9))
         found += _above(score_difference_over_seeds(calibration_gaps(confidence, planted, groups), control), 0)
     interval = clopper_pearson(found, SIMULATIONS)
     return Power(
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        defect=f"overconfidence {100 * PLANTED:g} points beyond the control's (made by counting right answers of the set's models as wrong)",
+        defect=f"accuracy {100 * PLANTED:g} points further from the confidence than the control's (made by counting right answers of the set's models as "
+        "wrong, or wrong ones as right)",
     )
 
 

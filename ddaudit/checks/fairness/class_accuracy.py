@@ -22,6 +22,8 @@ MARGIN = 0.10
 LEAST_EXAMPLES = 10
 #: The drop of one class for which the power is stated.
 PLANTED_DROP = 0.25
+#: The check asks two questions, which share a false-alarm rate of 5 %: about all classes together, and about their spread.
+CLASS_LEVEL, SPREAD_LEVEL = 0.04, 0.01
 #: The measure of spread that may warn; the others are reported.
 DECIDING = "standard deviation"
 RANDOM = "random real subset"
@@ -59,7 +61,7 @@ def class_accuracy(case: AuditCase) -> CheckResult:
     failed = [c for c, d in enumerate(differences) if _below(d, -MARGIN)]
     lower = [c for c, d in enumerate(differences) if _below(d, 0)]
     rng = np.random.default_rng(case.seed("class-spread"))
-    spreads = compare_spread(correct[""], correct[RANDOM], labels, rng)
+    spreads = compare_spread(correct[""], correct[RANDOM], labels, rng, confidence=1 - SPREAD_LEVEL)
     amplified = _above(spreads[DECIDING].amplification, 0)
     power = _power(correct[""], correct[RANDOM], labels, len(names), case.seed("class-power"))
 
@@ -108,8 +110,8 @@ def _require_examples(labels: np.ndarray, names: tuple[str, ...]) -> None:
 
 
 def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int) -> list[Interval]:
-    """Per-class accuracy of A minus B, family-wise 95 %."""
-    confidence = 1 - 0.05 / classes
+    """Per-class accuracy of A minus B, for all classes together."""
+    confidence = 1 - CLASS_LEVEL / classes
     return [difference_over_seeds(a[:, labels == c], b[:, labels == c], confidence) for c in range(classes)]
 
 
@@ -127,7 +129,7 @@ def _worst(by_class: list[Interval]) -> int:
 
 def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> Power:
     ours, theirs = ([table[:, labels == c] for c in range(classes)] for table in (correct, control))
-    interval = power_of_drop(ours, theirs, PLANTED_DROP, seed=seed, confidence=1 - 0.05 / classes)
+    interval = power_of_drop(ours, theirs, PLANTED_DROP, seed=seed, confidence=1 - CLASS_LEVEL / classes)
     return Power(
         value=interval.value,
         low=interval.low,
@@ -165,6 +167,7 @@ def _spread_metrics(spreads: dict[str, SpreadComparison]) -> list[Metric]:
                 value=ours.value,
                 low=ours.low,
                 high=ours.high,
+                confidence=ours.confidence,
                 n=ours.n,
                 better="lower",
                 controls=[
@@ -177,6 +180,7 @@ def _spread_metrics(spreads: dict[str, SpreadComparison]) -> list[Metric]:
                 value=more.value,
                 low=more.low,
                 high=more.high,
+                confidence=more.confidence,
                 n=more.n,
                 better="lower",
             ),
