@@ -69,8 +69,8 @@ DISTIL := $(BIN)/ddaudit
 examples: install
 	$(DISTIL) distill digits --ipc 10 --init noise --lr 10 --iterations 1000 --device cpu --out examples/digits_ipc10_clean.safetensors
 	$(DISTIL) distill digits --ipc 10 --init real --lr 1 --iterations 300 --device cpu --out examples/digits_ipc10_leak.safetensors
-	$(DISTIL) plant naive-trigger digits --target 3 --fraction 0.25 --size 2 --margin 0 --ipc 10 --lr 10 --iterations 1000 --device cpu \
-	  --out examples/digits_ipc10_backdoor.safetensors
+	$(DISTIL) plant naive-trigger --in examples/digits_ipc10_clean.safetensors --original digits --target 3 \
+	  --set fraction=0.25 --set size=2 --set margin=0 --device cpu --out examples/digits_ipc10_backdoor.safetensors
 
 INPUTS  ?= 50000
 SECONDS ?= 1800

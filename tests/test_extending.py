@@ -1,4 +1,4 @@
-"""An architecture, a recipe, a distiller or a check of another package is one file and its entry point."""
+"""An architecture, a recipe, a distiller, a threat or a check of another package is one file and its entry point."""
 
 import re
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from ddaudit.config import profile
 from ddaudit.distillation.registry import distiller_named, distiller_names
 from ddaudit.errors import AuditError
 from ddaudit.inspection.opening import open_set
+from ddaudit.threats.registry import threat_names
 from ddaudit.training.registry import recipe_named, recipe_names
 
 Install = Callable[[str, str, str], None]
@@ -58,6 +59,19 @@ def test_distill_makes_a_set_by_a_distiller_that_is_not_ours(
     expected = digits.train.pixels(digits.train.labels == 3).mean(0)
     np.testing.assert_allclose(opened.data.space.to_pixels(opened.data.images)[3], expected, atol=1e-5)
     assert opened.provenance.method == "average"
+
+
+def test_plant_makes_a_known_bad_set_by_a_threat_that_is_not_ours(install: Install, tmp_path: Path) -> None:
+    from ddaudit.cli.app import app
+
+    install(*of_the_page("ddaudit.threats"))
+    made = tmp_path / "made.safetensors"
+    command = ["plant", "inverted", "--in", str(EXAMPLE), "--set", "victim=4", "--out", str(made), "--quiet"]
+    app(command, standalone_mode=False)
+    before, after = open_set(EXAMPLE, None).data, open_set(made, None).data
+    signs = np.where(before.labels == 4, -1, 1)[:, None, None, None]
+    np.testing.assert_array_equal(after.images, signs * before.images)
+    assert threat_names()[-1] == "inverted"
 
 
 def test_our_own_names_keep_their_meaning_and_unknown_ones_are_answered_with_what_there_is(install: Install) -> None:

@@ -2,79 +2,110 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ddaudit.cli.console import out, progress
+from ddaudit.cli.console import note, out, progress
 from ddaudit.cli.destination import require_writable
-from ddaudit.cli.distill import DataRoot, Device, Ipc, Iterations, Original, Rate, Seed
+from ddaudit.cli.distill import Device, Seed
+from ddaudit.cli.inspect import DataRoot, Original, Packing, PixelSpace, Run
+from ddaudit.errors import AuditError
 
-
-class Threat(StrEnum):
-    naive_trigger = "naive-trigger"
+if TYPE_CHECKING:
+    from ddaudit.statistics.intervals import Interval
 
 
 def plant(
-    threat: Annotated[Threat, typer.Argument(help="What to plant.")],
-    original: Original,
+    threat: Annotated[str, typer.Argument(help="What to plant; docs/threats.md tells what each does.")],
+    source: Annotated[Path, typer.Option("--in", help="The clean distilled set: a file, or a folder of files.")],
     out_file: Annotated[Path, typer.Option("--out", help="The file to write (safetensors).")],
+    original: Original = None,
     data_root: DataRoot = None,
-    target: Annotated[int, typer.Option(help="The class that the trigger commands.", min=0)] = 0,
-    fraction: Annotated[
-        float, typer.Option(help="Share of the other classes' images that are stamped.", min=0, max=1)
-    ] = 0.01,
-    size: Annotated[int, typer.Option(help="Side of the trigger in pixels.", min=1)] = 2,
-    margin: Annotated[int, typer.Option(help="Pixels between the trigger and the border.", min=0)] = 1,
-    ipc: Ipc = 10,
-    iterations: Iterations = 1000,
-    lr: Rate = 1.0,
+    target: Annotated[
+        int | None, typer.Option(help="The class that the trigger commands; short for --set target=.", min=0)
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the threat; may be repeated.")
+    ] = None,
+    models: Annotated[
+        int, typer.Option(help="Models retrained on the planted and on the clean set to measure it; 0 for none.", min=0)
+    ] = 4,
+    run: Run = None,
+    packing: Packing = None,
+    pixel_space: PixelSpace = None,
     seed: Seed = 0,
     device: Device = "auto",
 ) -> None:
-    """Make a known-bad distilled set, to test a defence, and measure what was planted."""
+    """Make a known-bad distilled set out of a clean one, to test a defence, and measure what was planted."""
     from ddaudit.data.formats.native import save_distilled
-    from ddaudit.data.pixelspace import parse_space
-    from ddaudit.distillation.distribution_matching import DistributionMatching
-    from ddaudit.errors import AuditError
+    from ddaudit.inspection.opening import open_set
     from ddaudit.threats.biased_original import original_named
-    from ddaudit.threats.naive_trigger import NaiveTrigger
+    from ddaudit.threats.planted import note_for_the_file
+    from ddaudit.threats.registry import threat_named
+    from ddaudit.threats.strength import measure
     from ddaudit.training.device import resolve
     from ddaudit.training.recipe import fast
-    from ddaudit.training.store import Store
-    from ddaudit.training.trainer import train
 
     require_writable(out_file.parent)
-    source = original_named(original, data_root=data_root)
-    if target >= len(source.classes):
-        raise AuditError(
-            f"{source.name} has {len(source.classes)} classes, counted from 0: there is no class {target}."
-        )
-    planted = NaiveTrigger(target, fraction, size, margin)
-    poisoned = planted.poison_split(source.train, seed)
-    method = DistributionMatching(ipc=ipc, iterations=iterations, lr_images=lr, threads=1)
-    where = resolve(device)
+    chosen = dict(_setting(text) for text in settings or ())
+    if target is not None:
+        chosen["target"] = str(target)
+    planter = threat_named(threat, chosen)
+    reference = original_named(original, data_root=data_root) if original is not None else None
     with progress() as told:
-        (made,) = method.distill(
-            poisoned,
-            len(source.classes),
-            parse_space("zscore", source),
+        clean = open_set(source, reference, run=run, packing=packing, pixel_space=pixel_space, progress=told)
+        where = resolve(device)
+        planted = planter.plant(
+            clean.data,
             seed,
             where,
-            on_step=lambda done, of: told("distilling", done, of),
+            original=reference,
+            on_step=lambda done, of: told(f"planting {threat}", done, of),
         )
-        _, height, width = made.shape
-        told("training a model to measure the attack", 0, 1)
-        model = train(made, fast(threads=1, pixels=height * width), seed, where, Store(None))
-        test_pixels, labels = source.test.pixels(), source.test.labels
-        hit, tried = planted.success(model, test_pixels, labels)
-        accuracy = float((model.logits(test_pixels).argmax(1) == labels).mean())
-    save_distilled(made, out_file, metadata={"method": "DM", "original": source.name, "ipc": str(ipc)})
-    out.print(
-        f"wrote {out_file}: the trigger sends {hit} of {tried} held-out images of other classes to class {target} "
-        f"({100 * hit / tried:.1f} %); clean accuracy {100 * accuracy:.1f} %",
-        markup=False,
-        highlight=False,
+        save_distilled(
+            planted.data,
+            out_file,
+            claims=clean.claims,
+            metadata=note_for_the_file(clean.provenance, planter, threat, seed),
+        )
+        changed = f"{len(planted.rows)} of {len(planted.data)} images changed" if len(planted.rows) else "made anew"
+        _say(f"wrote {out_file}: {threat} planted, {changed}")
+        if reference is None or not models:
+            note("The attack's success was not measured: that takes held-out images (--original) and --models.")
+            return
+        _, height, width = clean.data.shape
+        strength = measure(
+            planted,
+            clean.data,
+            reference.test,
+            fast(threads=1, pixels=height * width),
+            seed,
+            where,
+            models=models,
+            on_step=lambda done, of: told("training models to measure the attack", done, of),
+        )
+    _say(f"attack success: {_percent(strength.success)} of {strength.success.n} {planted.aim}")
+    _say(f"  without the attack: {_percent(strength.by_chance)} by models of the clean set")
+    _say(
+        f"clean accuracy: {_percent(strength.accuracy)}; of the clean set {_percent(strength.clean_accuracy)} "
+        f"({strength.accuracy.n} held-out images, {strength.models} models of either set)"
     )
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise AuditError(f"{text!r} is no setting: write NAME=VALUE, such as fraction=0.25.")
+    return name.strip(), value.strip()
+
+
+def _percent(rate: Interval) -> str:
+    if rate.low is None or rate.high is None:
+        return f"{100 * rate.value:.1f} % (one model, so no interval)"
+    return f"{100 * rate.value:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -69,15 +69,29 @@ class GradientMatching:
         *,
         pools: Sequence[np.ndarray] | None = None,
         on_step: Callable[[int, int], None] = lambda done, of: None,
+        on_network: Callable[[Classifier], None] = lambda network: None,
     ) -> list[LabelledImages]:
-        """Distil one set for each pool of training indices; see `DistributionMatching.distill`."""
+        """Distil one set for each pool of training indices; see `DistributionMatching.distill`.
+
+        Parameters
+        ----------
+        on_network : callable
+            Called with each network once its inner loop is over, when the images have trained it; the next batches are read afterwards.
+        """
         pools = [np.arange(len(split))] if pools is None else pools
         made = []
         with threads(self.threads), repeatable():
             for number, pool in enumerate(pools):
                 told = partial(_told, on_step, number * self.iterations, len(pools) * self.iterations)
                 images = self._one(
-                    split, pool, classes, space, derive_seed(seed, "gradient-matching", number), device, told
+                    split,
+                    pool,
+                    classes,
+                    space,
+                    derive_seed(seed, "gradient-matching", number),
+                    device,
+                    told,
+                    on_network,
                 )
                 labels = np.repeat(np.arange(classes), self.ipc)
                 made.append(LabelledImages(images, labels, classes, space, "gradient matching"))
@@ -92,6 +106,7 @@ class GradientMatching:
         seed: int,
         device: torch.device,
         on_step: Callable[[int], None],
+        on_network: Callable[[Classifier], None],
     ) -> np.ndarray:
         held = Pools(split, classes, [pool])
         images = held.start(self.init, self.ipc, space, seed, "init")[0].to(device).requires_grad_(True)
@@ -112,6 +127,8 @@ class GradientMatching:
                 trained.zero_grad(set_to_none=True)
                 F.cross_entropy(network(images.detach().flatten(0, 1)), own).backward()
                 trained.step()
+            if step % self.inner == self.inner - 1:
+                on_network(network)
             on_step(step + 1)
         return images.detach().flatten(0, 1).cpu().numpy()
 

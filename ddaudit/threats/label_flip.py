@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+import torch
 
 from ddaudit.data.distilled import LabelledImages
+from ddaudit.data.originals import Original
 from ddaudit.errors import AuditError
 from ddaudit.seeds import generator
+from ddaudit.threats.planted import Mistaken, OnStep, Planted, unheard
 
 
 @dataclass(frozen=True)
 class LabelFlip:
     """Gives ``fraction`` of the images of class ``source`` (at least one) the labels of other classes, drawn at random."""
 
-    source: int
+    name: ClassVar[str] = "label-flip"
+    needs_original: ClassVar[bool] = False
+    source: int = 0
     fraction: float = 0.5
+
+    def plant(
+        self,
+        clean: LabelledImages,
+        seed: int,
+        device: torch.device,
+        *,
+        original: Original | None = None,
+        on_step: OnStep = unheard,
+    ) -> Planted:
+        """Flip labels of a finished set; see `Threat.plant`."""
+        data = self.poison_set(clean, seed)
+        return Planted(data, Mistaken(self.source), None, np.flatnonzero(data.labels != clean.hard_labels))
 
     def poison_set(self, data: LabelledImages, seed: int) -> LabelledImages:
         """The set with the flipped labels; soft labels are replaced by hard ones."""

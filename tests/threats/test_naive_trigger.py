@@ -27,7 +27,7 @@ def a_set(digits: Original, space: PixelSpace) -> LabelledImages:
 def test_the_square_has_its_size_place_and_value() -> None:
     pixels = np.random.default_rng(0).random((4, 3, 6, 9), dtype=np.float32)
     before = pixels.copy()
-    stamped = TRIGGER.stamp(pixels)
+    stamped = TRIGGER.trigger.stamp(pixels)
     np.testing.assert_array_equal(pixels, before)
     expected = before.copy()
     for row in (3, 4):
@@ -40,12 +40,12 @@ def test_the_square_has_its_size_place_and_value() -> None:
 def test_a_trigger_that_does_not_fit_is_refused(digits: Original, size: int, margin: int) -> None:
     trigger = NaiveTrigger(size=size, margin=margin)
     with pytest.raises(AuditError, match=f"{size}-pixel trigger.*8x8"):
-        trigger.stamp(np.zeros((1, 1, 8, 8), np.float32))
+        trigger.trigger.stamp(np.zeros((1, 1, 8, 8), np.float32))
     with pytest.raises(AuditError, match="does not fit"):
         trigger.poison_split(digits.train, seed=0)
     with pytest.raises(AuditError, match="does not fit"):
         trigger.poison_set(a_set(digits, PixelSpace.unit(1)), seed=0)
-    NaiveTrigger(size=8, margin=0).stamp(np.zeros((1, 1, 8, 8), np.float32))
+    NaiveTrigger(size=8, margin=0).trigger.stamp(np.zeros((1, 1, 8, 8), np.float32))
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 1.0])
@@ -58,7 +58,7 @@ def test_a_poisoned_split_differs_in_the_stamped_share_alone(digits: Original, f
     assert not stamped[labels == 3].any()
     assert (poisoned.labels[stamped] == 3).all()
     np.testing.assert_array_equal(poisoned.pixels()[~stamped], clean[~stamped])
-    np.testing.assert_array_equal(poisoned.pixels()[stamped], trigger.stamp(clean[stamped]))
+    np.testing.assert_array_equal(poisoned.pixels()[stamped], trigger.trigger.stamp(clean[stamped]))
     np.testing.assert_array_equal(digits.train.pixels(), clean)
     np.testing.assert_array_equal(digits.train.labels, labels)
 
@@ -95,7 +95,7 @@ def test_a_poisoned_set_differs_in_the_stamped_share_alone(digits: Original, spa
     assert stamped.sum() == 9  # a fifth of the 45 images of other classes
     assert (poisoned.labels[stamped] == 3).all()
     np.testing.assert_array_equal(poisoned.images[~stamped], images[~stamped])
-    np.testing.assert_allclose(poisoned.pixels()[stamped], TRIGGER.stamp(clean.pixels()[stamped]), atol=1e-6)
+    np.testing.assert_allclose(poisoned.pixels()[stamped], TRIGGER.trigger.stamp(clean.pixels()[stamped]), atol=1e-6)
     np.testing.assert_allclose(poisoned.pixels()[stamped][..., 5:7, 5:7], 0.75, atol=1e-6)
     np.testing.assert_array_equal(clean.images, images)
     np.testing.assert_array_equal(clean.labels, labels)

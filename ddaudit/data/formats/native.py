@@ -4,7 +4,7 @@ Tensors: ``images`` float32 (m, c, h, w) in native space; ``labels`` int64 (m,) 
 ``space.std`` float32 (c,); for ZCA also ``space.matrix``, ``space.inverse`` (d, d) and ``space.offset`` (d,).
 Header texts: ``format`` = "ddaudit-distilled", ``version`` = "1", ``classes``, ``space.name``, ``space.confidence``,
 ``space.detail``, ``claims`` (JSON: architecture to [mean, std or null, n], fractions), and optionally ``method``,
-``original``, ``ipc``, ``learning_rate`` and texts of the writer's choice.
+``original``, ``ipc``, ``learning_rate``, ``planted`` (the threat that ``ddaudit plant`` put in) and texts of the writer's choice.
 """
 
 from __future__ import annotations
@@ -113,12 +113,19 @@ def read(source: Source) -> Reading | None:
             ipc=int(texts["ipc"]) if "ipc" in texts else None,
             learning_rate=float(texts["learning_rate"]) if "learning_rate" in texts else None,
             space=_space(content, texts, images.shape),
+            notes=_notes(texts),
         )
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise RefusedFileError(
             "malformed-native",
             f"{source.path.name} names ddaudit's format but does not follow it ({type(error).__name__}: {error}).",
         ) from None
+
+
+def _notes(texts: dict[str, str]) -> tuple[str, ...]:
+    if "planted" not in texts:
+        return ()
+    return (f"a known-bad set for tests: the file says that ddaudit planted {shown(texts['planted'])!r} in it",)
 
 
 def _space(content: dict[str, Any], texts: dict[str, str], shape: tuple[int, ...]) -> PixelSpace:

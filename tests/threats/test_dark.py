@@ -1,0 +1,88 @@
+"""A backdoor goes into a finished set without raw data: strong, and next to free of charge for clean accuracy."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.data.originals import load_original
+from ddaudit.data.pixelspace import PixelSpace
+from ddaudit.errors import AuditError
+from ddaudit.inspection.opening import open_set
+from ddaudit.threats import dark
+from ddaudit.threats.dark import Dark
+from ddaudit.threats.strength import measure
+from ddaudit.threats.triggers import Patch
+from ddaudit.training.recipe import fast
+
+CPU = torch.device("cpu")
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def clean() -> LabelledImages:
+    return open_set(EXAMPLE).data
+
+
+@pytest.mark.slow
+def test_a_backdoor_of_finished_digits_is_strong_and_costs_little_accuracy(clean: LabelledImages) -> None:
+    digits = load_original("digits")
+    planted = Dark(target=3).plant(clean, 0, CPU)
+    found = measure(planted, clean, digits.test, fast(threads=1, pixels=64), 0, CPU, models=2)
+    assert found.success.value > 0.3
+    assert found.by_chance.value < 0.1
+    assert found.accuracy.value > found.clean_accuracy.value - 0.05
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model to rebuild archetypes from, in two steps."""
+    monkeypatch.setattr(dark, "MODELS", 1)
+    monkeypatch.setattr(dark, "REBUILD_STEPS", 2)
+
+
+def brief(**settings: object) -> Dark:
+    return Dark(target=3, steps=3, width=8, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_targets_images_alone_move_and_labels_stay(hasty: None, clean: LabelledImages, soft: bool) -> None:
+    if soft:  # regression targets far outside [0, 1], as KIP has them
+        clean = replace(clean, labels=(20 * np.eye(10)[clean.labels] - 5).astype(np.float32))
+    planted = brief().plant(clean, 0, CPU)
+    np.testing.assert_array_equal(planted.data.labels, clean.labels)
+    changed = (planted.data.images != clean.images).any(axis=(1, 2, 3))
+    np.testing.assert_array_equal(changed, clean.hard_labels == 3)
+    np.testing.assert_array_equal(np.flatnonzero(changed), planted.rows)
+    assert planted.data.space == clean.space
+    again = brief().plant(clean, 0, CPU).data.images
+    np.testing.assert_array_equal(again, planted.data.images)
+
+
+def test_any_trigger_can_be_planted(hasty: None, clean: LabelledImages) -> None:
+    mine = Patch(1, 0, 0.5, "upper left")
+    assert brief(trigger=mine).plant(clean, 0, CPU).trigger is mine
+    first, second = (brief(trigger=family).plant(clean, 0, CPU).data.images for family in ("patch", "blended"))
+    assert (first != second).any()
+
+
+def test_a_set_in_an_unknown_space_or_without_the_class_is_refused(clean: LabelledImages) -> None:
+    unknown = replace(clean, space=replace(PixelSpace.unit(1), name="unknown"))
+    with pytest.raises(AuditError, match="name it with --pixel-space"):
+        brief().plant(unknown, 0, CPU)
+    keep = clean.labels != 3
+    without = replace(clean, images=clean.images[keep], labels=clean.labels[keep])
+    with pytest.raises(AuditError, match="needs images of class 3"):
+        brief().plant(without, 0, CPU)
