@@ -24,7 +24,7 @@ from ddaudit.checks.privacy import (
     trace,
     tracing,
 )
-from ddaudit.checks.robustness import attacks
+from ddaudit.checks.robustness import attacks, corruption, ood, soundness
 from ddaudit.checks.utility import cross_architecture, spectral_profile
 from ddaudit.checks.verdicts import REQUIRED_POWER, judge
 from ddaudit.cli.app import app
@@ -115,6 +115,12 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ),
         ("DD-ROB-ATTACKS", f"more than {100 * attacks.MARGIN:g} points below"),
         ("DD-ROB-ATTACKS", f"a drop of {100 * attacks.PLANTED_DROP:g} points"),
+        ("DD-ROB-ATTACKS", f"to within {100 * attacks.EQUAL:g} points"),
+        ("DD-ROB-SANITY", f"leave room for {100 * soundness.SLACK:g} % of the images"),
+        ("DD-ROB-CORRUPTION", f"more than {100 * corruption.MARGIN:g} points below"),
+        ("DD-ROB-CORRUPTION", f"a drop of {100 * corruption.PLANTED_DROP:g} points"),
+        ("DD-ROB-OOD", f"more than {ood.MARGIN:g} below"),
+        ("DD-ROB-OOD", f"a drop of {ood.PLANTED_DROP:g}"),
         ("DD-BKD-INVERT", f"p below {invert.FAIL_P:g}"),
         ("DD-BKD-INVERT", f"p below {invert.WARN_P:g}"),
         ("DD-BKD-INVERT", f"less than {invert.UTILITY_FLOOR:g} times chance"),

@@ -34,6 +34,8 @@ _MODULES = (
     "privacy.dpsgd",
     "robustness.attacks",
     "robustness.sanity",
+    "robustness.corruption",
+    "robustness.ood",
     "backdoor.invert",
     "fairness.class_accuracy",
     "fairness.calibration",

@@ -70,6 +70,8 @@ TERMS: dict[str, str] = {
     "PGD": "Projected gradient descent: changes an image step by step, within epsilon, until a model errs; a strong attack.",
     "APGD": "PGD that chooses its own step sizes.",
     "linf": "The largest change of any single pixel.",
+    "corruptions": "Noise, blur, compression and the like: changes that come without an attacker.",
+    "maximum softmax": "How probable the likeliest class is to a model: low where an image seems unfamiliar.",
     "L2": "The root of the summed squares of all changes.",
     "median smallest epsilon": "The epsilon at which half of the images that a model gets right have been fooled.",
     "DeepFool": "An attack that steps to the nearest border between two classes.",

@@ -30,8 +30,6 @@ class Attack(ABC):
 
     #: What metrics call it.
     name: ClassVar[str]
-    #: The network passes that a dry run counts for one image, forwards with backwards as one, whatever the radius.
-    passes: ClassVar[Callable[..., int]]
     #: Whether one image costs so much that only some are attacked.
     costly: ClassVar[bool] = False
 
@@ -39,6 +37,10 @@ class Attack(ABC):
     def art_norm(self) -> float:
         """The norm as ART calls it."""
         return ART_NORM[self.norm]
+
+    @abstractmethod
+    def passes(self) -> int:
+        """How often one image passes the network at one radius, forwards with backwards as one; at most, or as a rule."""
 
     @abstractmethod
     def smallest(self, victim: Victim, pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
