@@ -78,7 +78,7 @@ def attacks(case: AuditCase) -> CheckResult:
     stronger, failed = _stronger(ours), [test for test in soundness.tested(case) if not test.held]
     return attacks.result(
         judge(material=material, shown=shown, power=power, sound=stronger and not failed),
-        _finding(difference, compared, ours, theirs),
+        _finding(difference, ratio, compared, ours, theirs),
         metrics=shown_as.metrics(found, difference, ratio, compared, case.config.seed),
         power=power,
         evidence=[
@@ -153,14 +153,22 @@ def _matched_assumption(ours: Outcome, others: list[Outcome], size: matched.Matc
     ]
 
 
-def _finding(difference: Interval, compared: float, ours: Outcome, theirs: Outcome) -> str:
-    spread = (
-        f" [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
-        if difference.low is not None and difference.high is not None
+def _finding(difference: Interval, ratio: Interval, compared: float, ours: Outcome, theirs: Outcome) -> str:
+    a, b = (100 * stands(one.of("pgd"), compared).mean() for one in (ours, theirs))
+    fallen = (
+        f" Half of the images that are right fall at {_spread(ratio, 1, '.2f')} times the controls' epsilon."
+        if np.isfinite(ratio.value)
         else ""
     )
-    a, b = (100 * stands(one.of("pgd"), compared).mean() for one in (ours, theirs))
     return (
         f"Under PGD at epsilon {written(compared)} models of the set keep {a:.1f} % accuracy, those of random real subsets {b:.1f} % "
-        f"({100 * difference.value:+.1f} points{spread})."
+        f"({_spread(difference, 100, '+.1f', ' points')}).{fallen}"
     )
+
+
+def _spread(interval: Interval, times: float, form: str, unit: str = "") -> str:
+    """The value with its interval, both multiplied."""
+    value = f"{times * interval.value:{form}}{unit}"
+    if interval.low is None or interval.high is None:
+        return value
+    return f"{value} [{times * interval.low:{form}}, {times * interval.high:{form}}]"
