@@ -278,9 +278,9 @@ class AuditCase:
         """One model of each random real subset, with the seeds that S's models have."""
         return self._compared_models[self.config.seeds :]
 
-    @cached_property
-    def clean_distillations(self) -> list[LabelledImages]:
-        """Clean sets of our own making, each distilled from noise and a random half of the original."""
+    @property
+    def _distilled_as(self) -> tuple[LabelledImages, int, DistributionMatching]:
+        """Whose layout our own distillations have, how many there are, and what makes them."""
         distiller = DistributionMatching(
             ipc=max(1, round(self.audited.ipc)),
             iterations=self.config.distillation_steps,
@@ -289,21 +289,25 @@ class AuditCase:
             width=self.config.inversion_width,
             threads=EVALUATION_THREADS,
         )
+        return self.audited, self.config.inversion_controls // 3, distiller
+
+    @cached_property
+    def clean_distillations(self) -> list[LabelledImages]:
+        """Clean sets of our own making, each distilled from noise and a random half of the original."""
+        told = partial(self.progress, "clean distillations")
         return controls.own_distillations(
-            self.reference,
-            self.audited,
-            self.config.inversion_controls // 2,
-            distiller,
-            self.config.seed,
-            self.device,
-            self.store,
-            partial(self.progress, "clean distillations"),
+            self.reference, *self._distilled_as, self.config.seed, self.device, self.store, told
         )
+
+    def distilling_ahead(self) -> Task:
+        """For an executor, what makes ``clean_distillations``."""
+        arguments = (self.store.folder, self.reference, *self._distilled_as, self.config.seed, str(self.device))
+        return controls.own_distillations_into, arguments
 
     def distilling(self) -> Work:
         """What ``clean_distillations`` costs."""
         config, classes = self.config, self.audited.classes
-        sets, trunk = config.inversion_controls // 2, self.inversion_recipe.on("ConvNet", width=config.inversion_width)
+        sets, trunk = config.inversion_controls // 3, self.inversion_recipe.on("ConvNet", width=config.inversion_width)
         images = config.distillation_steps * (DISTILLATION_BATCH * classes + GRADIENT * sets * len(self.audited))
         held = self.held(lambda: self.clean_distillations)
         return Work("clean distillations", 1, trunk, images, FORWARD, held=held, side_by_side=False)

@@ -85,8 +85,16 @@ class AuditConfig:
         Clean sets for the null of the trigger inversion, and planted ones for its power.
     inversion_models : int
         Models of a set that one inversion attacks jointly.
-    inversion_images, inversion_steps : int
-        Held-out images, and Adam steps, of one inversion.
+    inversion_epochs : int
+        Passes over the set in the training of each of them.
+    inversion_images, inversion_batch, inversion_steps : int
+        Held-out images of one inversion, how many of them a step of Adam sees, and such steps.
+    transfer_seeds : int
+        Models of each set, beside those of the inversion, on which its triggers are tried.
+    transfer_architectures : tuple of str
+        Other architectures on which they are tried, with one model of each set.
+    samples_trainings : int
+        Models trained without some of the images, in each round of the search for those that carry a trigger; 24 at least.
     inversion_width : int
         Width of the ConvNets that the inversion uses; narrow ones are as good a witness and several times faster.
     distillation_steps : int
@@ -140,13 +148,18 @@ class AuditConfig:
     matched_pixels: int = 0
     corruption_examples: int = 200
     ood_examples: int = 300
-    inversion_controls: int = 10
+    inversion_controls: int = 12
     inversion_planted: int = 4
-    inversion_models: int = 2
-    inversion_images: int = 20
-    inversion_steps: int = 60
+    inversion_models: int = 3
+    inversion_epochs: int = 60
+    inversion_images: int = 60
+    inversion_batch: int = 10
+    inversion_steps: int = 42
+    samples_trainings: int = 36
+    transfer_seeds: int = 1
+    transfer_architectures: tuple[str, ...] = ("MLP",)
     inversion_width: int = 32
-    distillation_steps: int = 200
+    distillation_steps: int = 150
     threads: int = 1
     workers: int = 1
     executor: Literal["process", "serial", "ray"] = "process"
@@ -190,9 +203,13 @@ PROFILES: dict[str, AuditConfig] = {
         matched_pixels=500_000_000,
         corruption_examples=1000,
         ood_examples=1000,
-        inversion_controls=16,
-        inversion_planted=5,
+        inversion_controls=24,
+        inversion_planted=8,
+        inversion_models=4,
         inversion_steps=100,
+        samples_trainings=64,
+        transfer_seeds=2,
+        transfer_architectures=("MLP", "ConvNetBN"),
         distillation_steps=300,
     ),
     "thorough": AuditConfig(
@@ -246,12 +263,17 @@ PROFILES: dict[str, AuditConfig] = {
         matched_pixels=2_000_000_000,
         corruption_examples=5000,
         ood_examples=2000,
-        inversion_controls=100,
+        inversion_controls=99,
         inversion_planted=20,
         inversion_models=4,
+        inversion_epochs=100,
         inversion_images=60,
-        inversion_steps=250,
+        inversion_batch=20,
+        inversion_steps=200,
         inversion_width=64,
+        samples_trainings=200,
+        transfer_seeds=4,
+        transfer_architectures=("MLP", "ConvNetBN", "VGG11", "ResNet18"),
         distillation_steps=2000,
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -124,7 +125,7 @@ def own_distillations(
     run_seed: int,
     device: torch.device,
     store: Store,
-    on_step: Callable[[int, int], None],
+    on_step: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[LabelledImages]:
     """``count`` clean distillations, each of a random half of the training split, on one trunk."""
     halves = [
@@ -135,3 +136,10 @@ def own_distillations(
     return distil_pools(
         original.train, halves, names, distiller, like.classes, like.space, seed, device, store, on_step
     )
+
+
+def own_distillations_into(
+    folder: Path, original: Original, like: LabelledImages, count: int, distiller: Distiller, run_seed: int, device: str
+) -> None:
+    """``own_distillations`` in a process of one's own: they land in the store at ``folder``."""
+    own_distillations(original, like, count, distiller, run_seed, torch.device(device), Store(folder))

@@ -10,8 +10,7 @@ import pytest
 import typer
 
 from ddaudit.checks import all_checks, claims
-from ddaudit.checks.backdoor import inversion as inverting
-from ddaudit.checks.backdoor import invert
+from ddaudit.checks.backdoor import advisory, carriers, study
 from ddaudit.checks.fairness import attribute_share, calibration, class_accuracy, group
 from ddaudit.checks.privacy import (
     canary,
@@ -121,10 +120,19 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-ROB-CORRUPTION", f"a drop of {100 * corruption.PLANTED_DROP:g} points"),
         ("DD-ROB-OOD", f"more than {ood.MARGIN:g} below"),
         ("DD-ROB-OOD", f"a drop of {ood.PLANTED_DROP:g}"),
-        ("DD-BKD-INVERT", f"p below {invert.FAIL_P:g}"),
-        ("DD-BKD-INVERT", f"p below {invert.WARN_P:g}"),
-        ("DD-BKD-INVERT", f"less than {invert.UTILITY_FLOOR:g} times chance"),
-        ("DD-BKD-INVERT", f"turn {100 * inverting.REQUIRED_SUCCESS:g} % of"),
+        ("DD-BKD-INVERT", f"p below {study.FAIL_P:g}"),
+        ("DD-BKD-INVERT", f"p below {study.WARN_P:g}"),
+        ("DD-BKD-INVERT", f"less than {study.UTILITY_FLOOR:g} times chance"),
+        ("DD-BKD-INVERT", f"turns at least {100 * study.VALID_SUCCESS:g} % of"),
+        ("DD-BKD-TRANSFER", f"adjusted p is below {study.FAIL_P:g}"),
+        ("DD-BKD-TRANSFER", f"it is below {study.WARN_P:g}"),
+        ("DD-BKD-TRANSFER", f"less than {study.UTILITY_FLOOR:g} times chance"),
+        ("DD-BKD-SAMPLES", f"(p below {study.WARN_P:g})"),
+        ("DD-BKD-SAMPLES", f"INVERT's p is below {study.FAIL_P:g}"),
+        ("DD-BKD-SAMPLES", f"random halves of {carriers.GROUPS} groups"),
+        ("DD-BKD-SAMPLES", f"{carriers.NAMED} at most"),
+        ("DD-BKD-SAMPLES", f"Levels are {100 * carriers.LEVEL:g} %"),
+        ("DD-BKD-SAMPLES", f"at least {advisory.LEAST_IMAGES} images"),
         ("DD-FAI-CLASS", f"more than {100 * class_accuracy.MARGIN:g} points below"),
         ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
         ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.CLASS_LEVEL:g} %"),

@@ -34,8 +34,8 @@ def clean(store):
 def test_every_pillar_of_the_clean_example_is_judged_and_none_fails(clean):
     assert set(clean.pillars) == set(PILLARS)
     assert "fail" not in clean.pillars.values()
-    # CANARY needs a publisher's key, GROUP attributes; the quick profile does not spend on the others.
-    left_out = ["DD-UTL-RANKING", "DD-PRV-LIRA", "DD-PRV-CANARY", "DD-PRV-DPSGD", "DD-FAI-GROUP"]
+    # CANARY needs a publisher's key, SAMPLES a suspicion, GROUP attributes; the quick profile does not spend on the others.
+    left_out = ["DD-UTL-RANKING", "DD-PRV-LIRA", "DD-PRV-CANARY", "DD-PRV-DPSGD", "DD-BKD-SAMPLES", "DD-FAI-GROUP"]
     assert [skipped.id for skipped in clean.not_run] == left_out
     assert all(check.finding for check in clean.checks)
 
@@ -71,6 +71,9 @@ def test_the_backdoor_fails_with_the_right_target_class_and_a_picture(store):
     check = card.check("DD-BKD-INVERT")
     assert check.metric("target_class").value == 3
     assert check.metric("trigger_success").value > 0.5
+    assert card.check("DD-BKD-TRANSFER").verdict == "fail"
+    carriers = next(e for e in card.check("DD-BKD-SAMPLES").evidence if e.name == "images_left_out")
+    assert {row[1] for row in carriers.rows} == {"3"}
     assert {"recovered_trigger", "triggered_images"} <= {e.name for e in check.evidence if e.kind == "image"}
 
 

@@ -32,8 +32,9 @@ CONFIG = ddaudit.AuditConfig(
     inversion_controls=6,
     inversion_planted=1,
     inversion_models=1,
+    inversion_epochs=6,
     inversion_images=10,
-    inversion_steps=25,
+    inversion_steps=10,
     distillation_steps=5,
 )
 

@@ -37,6 +37,8 @@ _MODULES = (
     "robustness.corruption",
     "robustness.ood",
     "backdoor.invert",
+    "backdoor.transfer",
+    "backdoor.samples",
     "fairness.class_accuracy",
     "fairness.calibration",
     "fairness.group",

@@ -82,8 +82,8 @@ THREATS: tuple[Threat, ...] = (
     ),
     Threat(
         "backdoor",
-        "Triggers that are no patch",
-        "Patterns blended over the whole image, warped or invisible: a search for small patches misses them.",
+        "Triggers that move pixels",
+        "Warped images, and triggers that depend on the image: a search for what is added or covered may miss them.",
     ),
     Threat(
         "backdoor",

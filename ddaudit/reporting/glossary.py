@@ -83,6 +83,8 @@ TERMS: dict[str, str] = {
     "trigger": "A pattern on an image that makes a model with a backdoor answer what an attacker chose.",
     "trigger inversion": "Searching for the smallest pattern that sends every image to one class; a "
     "backdoor makes it unusually small.",
+    "effort": "What the best trigger for a class costs: how often it fails, plus a price for how much of the image it changes.",
+    "carrier": "A synthetic image without which models forget the trigger.",
     "patch": "A small square of changed pixels.",
     "target class": "The class into which a trigger sends images.",
     "attack success": "The share of images of other classes that the trigger sends to the target class.",

@@ -197,6 +197,15 @@ METRICS: dict[str, MetricWords] = {
     "rank_p_value": MetricWords("p-value by rank", "The same, from the rank among the clean sets alone."),
     "parametric_p_value": MetricWords("p-value by fit", "The same, from a curve fitted to the clean sets."),
     "target_class": MetricWords("Suspected class", "The class that the smallest recovered trigger sends images to."),
+    "trigger_size": MetricWords(
+        "Size of the trigger", "How much of an image the recovered trigger changes; a backdoor makes it small."
+    ),
+    "carriers": MetricWords(
+        "Images that carry the trigger", "Synthetic images without which models forget the trigger."
+    ),
+    "groups_that_carry": MetricWords(
+        "Groups that carry the trigger", "Groups of images without which models forget it."
+    ),
     "mask_norm": MetricWords(
         "Size of the trigger", "How many pixels the smallest recovered trigger covers; a backdoor makes it small."
     ),

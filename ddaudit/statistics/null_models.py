@@ -3,51 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.multiplicity import max_statistic_p
 
 Array = npt.NDArray[np.float64]
 
-#: Simulated clean sets behind a parametric p-value, from a fixed seed: it is a function of its arguments.
-_SIMULATIONS = 4000
+#: From the median absolute deviation to the standard deviation of a Gaussian.
+_MAD = 1.4826
+#: Weight of a set's own scatter beside that of the clean sets, as variances. With none a kind of set whose classes differ more than those
+#: of the clean sets is accused for its kind; with all the weight a handful of classes estimates its own scatter badly.
+_OWN = 0.5
 
 
 @dataclass(frozen=True)
 class CleanComparison:
-    """A set beside clean ones, class by class.
+    """A set beside clean ones, class by class, of one statistic or of several.
 
     Parameters
     ----------
-    z : ndarray, shape (classes,)
+    z : ndarray, shape (classes,) or (statistics, classes)
         How far each class lies *below* what clean sets lead to expect, in standard errors of that prediction.
-    null_max_z : ndarray, shape (runs,)
-        Each clean set's largest z when it is compared with the others alone.
-    rank_p : ndarray, shape (classes,)
-        Family-wise over classes, without a distribution: at best 1 / (1 + runs).
-    parametric_p : ndarray, shape (classes,)
-        Family-wise over classes, for Gaussian residuals: can be small with few runs, and is trusted as far as they are.
+    null_z : ndarray, shape (runs, *shape of z)
+        The same of each clean set when it is compared with the others alone.
+    rank_p : ndarray, shape of z
+        Family-wise over all of z, without a distribution: at best 1 / (1 + runs).
     """
 
     z: Array
-    null_max_z: Array
+    null_z: Array
     rank_p: Array
-    parametric_p: Array
+
+    @property
+    def null_max_z(self) -> Array:
+        """Each clean set's largest z, shape (runs,)."""
+        largest: Array = self.null_z.reshape(len(self.null_z), -1).max(axis=1)
+        return largest
 
 
 def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanComparison:
     """Standardise the statistic of each class against clean sets of the same kind.
 
     The residual is the statistic less the class's mean over the clean sets, less the set's own median over classes (a
-    set whose every class is easy, or hard, is not a backdoored one). It is divided by the root mean square that the
-    same residual has when each clean set is predicted from the others; z is minus the quotient, since a backdoor makes
-    its target class *easier* to reach. Each clean set's own maximum, for the rank, is found in the same way from the
-    others alone, spread included, so it is as honest as the audited set's.
+    set whose every class is easy, or hard, is not a backdoored one). It is divided by a scale that is half, as a variance, the mean square
+    that the same residual has when each clean set is predicted from the others, and half the set's own scatter over classes (from the
+    median absolute deviation, which one class cannot inflate: a set whose classes all differ from those of clean sets is of another kind,
+    not backdoored). z is minus the quotient, since a backdoor makes its target class *easier* to reach. Each clean set's own
+    z, for the rank, is found in the same way from the others alone, scale included, so it is as honest as the audited set's.
 
     Parameters
     ----------
@@ -83,40 +88,50 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     if runs < 3:
         raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
     z = _standardise(x, null)
-    null_max_z = np.array([_standardise(row, np.delete(null, i, axis=0)).max() for i, row in enumerate(null)])
-    rank_p = max_statistic_p(z, np.repeat(null_max_z[:, None], z.size, axis=1))
-    return CleanComparison(z, null_max_z, rank_p, _gaussian_p(z, runs))
+    null_z = np.stack([_standardise(row, np.delete(null, i, axis=0)) for i, row in enumerate(null)])
+    return CleanComparison(z, null_z, max_statistic_p(z, null_z))
+
+
+def compare_families(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanComparison:
+    """``compare_with_clean`` of several statistics of each class, each standardised by itself, as one family of hypotheses.
+
+    A clean set's largest z is that over all statistics and classes, so the rank needs no correction for how many there are or how they
+    hang together.
+
+    Parameters
+    ----------
+    audited : array_like, shape (statistics, classes)
+    clean : array_like, shape (runs, statistics, classes)
+
+    Raises
+    ------
+    ValueError, TooFewExamplesError
+        As ``compare_with_clean``.
+    """
+    x, null = np.asarray(audited, dtype=np.float64), np.asarray(clean, dtype=np.float64)
+    if x.ndim != 2 or null.shape[1:] != x.shape:
+        raise ValueError(
+            f"expected (statistics, classes) against (runs, statistics, classes); found {x.shape}, {null.shape}"
+        )
+    each = [compare_with_clean(row, null[:, i]) for i, row in enumerate(x)]
+    z, null_z = np.stack([one.z for one in each]), np.stack([one.null_z for one in each], axis=1)
+    rank_p = max_statistic_p(z.ravel(), null_z.reshape(len(null_z), -1)).reshape(z.shape)
+    return CleanComparison(z, null_z, rank_p)
 
 
 def _standardise(x: Array, null: Array) -> Array:
     runs = null.shape[0]
     # (row - mean of the others) is (row - mean of all) times runs / (runs - 1)
-    spread = np.sqrt(np.square(_less_median((null - null.mean(axis=0)) * runs / (runs - 1))).mean())
-    if spread <= 1e-12 * np.abs(null).max():  # nothing but rounding
+    spread = np.square(_less_median((null - null.mean(axis=0)) * runs / (runs - 1))).mean()
+    if spread <= np.square(1e-12 * np.abs(null).max()):  # nothing but rounding
         raise ValueError("the clean sets are all alike: the null has no spread to measure against")
     # A prediction from `runs` sets errs a little less than the ones from `runs - 1` that the spread was measured on.
-    return -_less_median(x - null.mean(axis=0)) / (spread * np.sqrt((1 + 1 / runs) / (1 + 1 / (runs - 1))))
+    expected = spread * (1 + 1 / runs) / (1 + 1 / (runs - 1))
+    residual = _less_median(x - null.mean(axis=0))
+    own = np.square(_MAD * np.median(np.abs(residual)))
+    z: Array = -residual / np.sqrt((1 - _OWN) * expected + _OWN * own)
+    return z
 
 
 def _less_median(rows: Array) -> Array:
     return rows - np.median(rows, axis=-1, keepdims=True)
-
-
-def _gaussian_p(z: Array, runs: int) -> Array:
-    """Family-wise p-values if residuals are Gaussian: Student's, but for the median in place of the mean."""
-    spread, lower, upper = _simulated(runs, z.size)
-    gap = spread * z
-    # A class above the median leaves the middle to the others, or, of an even number, may be one of the middle two.
-    needed = np.minimum(gap + (lower + upper) / 2, lower + 2 * gap)
-    return np.where(z > 0, np.minimum(z.size * stats.norm.sf(needed).mean(axis=0), 1.0), 1.0)
-
-
-@lru_cache(maxsize=16)
-def _simulated(runs: int, classes: int) -> tuple[Array, Array, Array]:
-    """Spreads of clean nulls, and the middle of the other classes' residuals in clean sets; each (simulations, 1)."""
-    rng = np.random.default_rng(0)
-    rows = rng.standard_normal((_SIMULATIONS, classes))
-    freedom = (runs - 1) * (classes - 1)
-    spread = np.sqrt(np.square(_less_median(rows)).mean() * rng.chisquare(freedom, (_SIMULATIONS, 1)) / freedom)
-    others = np.sort(np.column_stack([rows[:, 1:], np.full(_SIMULATIONS, np.inf)]), axis=1)
-    return spread, others[:, [(classes - 1) // 2]], others[:, [classes // 2]]

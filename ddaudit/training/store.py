@@ -36,14 +36,21 @@ _TRAINING = (
     "training/course.py",
     "training/augmentation.py",
 )
+_INVERTING = ("families", "inversion", "unseen")
 #: The source that decides what a stored result is, by the kind of result.
 _SOURCES = {
     "models": _TRAINING,
     "guided": (*_TRAINING, "training/guided.py"),
     "private": (*_TRAINING, "training/private.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
-    "inversions": (*_TRAINING, "data/splits.py", "checks/backdoor/inversion.py"),
+    "inversions": (*_TRAINING, "data/splits.py", *(f"checks/backdoor/{name}.py" for name in _INVERTING)),
     "attacks": (*_TRAINING, "checks/robustness/evasion"),
+    "calibrations": (
+        *_TRAINING,
+        *(f"checks/backdoor/{name}.py" for name in (*_INVERTING, "study", "calibrated")),
+        "statistics/null_models.py",
+        "threats",
+    ),
 }
 
 
@@ -102,8 +109,7 @@ class Store:
 
         ``kind`` is a key of ``_SOURCES``; ``identity`` must hold, as JSON values, everything that the result depends on besides the code.
         """
-        text = json.dumps({"kind": kind, "code": code_version(kind), **identity}, sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()
+        key = _key(kind, identity)
         if key not in self._memory:
             found = self._read(kind, key)
             if found is None:
@@ -112,6 +118,14 @@ class Store:
                 self._write(kind, key, found)
             self._memory[key] = found
         return self._memory[key]
+
+    def recall(self, kind: str, identity: Mapping[str, Any]) -> Arrays | None:
+        """The arrays of (kind, identity), or None where nobody kept them."""
+        return self._read(kind, _key(kind, identity))
+
+    def keep(self, kind: str, identity: Mapping[str, Any], arrays: Arrays) -> None:
+        """Write the arrays of (kind, identity) in place of what may be there: an estimate that was made again with more effort."""
+        self._write(kind, _key(kind, identity), arrays)
 
     def make(self, compute: Callable[[], Arrays]) -> Arrays:
         """What is done about an entry that is missing."""
@@ -190,6 +204,11 @@ class ReadOnlyStore(Store):
     def make(self, compute: Callable[[], Arrays]) -> Arrays:
         """Raises ``NotHeldError``."""
         raise NotHeldError
+
+
+def _key(kind: str, identity: Mapping[str, Any]) -> str:
+    text = json.dumps({"kind": kind, "code": code_version(kind), **identity}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _nowhere(name: str) -> bytes | None:

@@ -310,3 +310,16 @@ def test_the_cache_folder_is_the_one_that_the_user_named(tmp_path: Path, monkeyp
     assert default_folder() == tmp_path / "store"
     monkeypatch.delenv("DDAUDIT_CACHE_DIR")
     assert "ddaudit" in default_folder().parts
+
+
+def test_an_estimate_that_is_made_again_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    identity = {"of": "power"}
+    assert Store(tmp_path).recall("calibrations", identity) is None
+    for value in (1.0, 2.0):
+        Store(tmp_path).keep("calibrations", identity, {"rate": np.array([value]), "none": np.array([])})
+    kept = Store(tmp_path).recall("calibrations", identity)
+    assert kept is not None
+    assert kept["rate"].tolist() == [2.0]
+    assert kept["none"].shape == (0,)
+    assert Store(tmp_path).recall("calibrations", {"of": "something else"}) is None
+    assert Store(None).recall("calibrations", identity) is None

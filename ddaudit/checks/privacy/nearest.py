@@ -12,8 +12,8 @@ from scipy import stats
 from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.privacy.resemblance import Embedding, Nearest, flat, nearest, ssim
-from ddaudit.checks.privacy.side_by_side import pairs_in_a_strip
 from ddaudit.checks.registry import check
+from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Split

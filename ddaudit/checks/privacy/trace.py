@@ -9,10 +9,10 @@ from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.phrases import p_is
-from ddaudit.checks.privacy.side_by_side import pairs_in_a_strip
 from ddaudit.checks.privacy.tracing import Found, Traced, trace_images
 from ddaudit.checks.privacy.ways import ways
 from ddaudit.checks.registry import check, trains_nothing
+from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.checks.verdicts import judge
 from ddaudit.results import (
     Assumption,

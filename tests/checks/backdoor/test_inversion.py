@@ -1,4 +1,4 @@
-"""Inversion finds the one pixel that commands a hand-made model, jointly, and counts the images that it should."""
+"""Inversion finds the one pixel that commands a hand-made model, in every family, jointly, and counts the images that it should."""
 
 from pathlib import Path
 
@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ddaudit.checks.backdoor.inversion import REQUIRED_SUCCESS, Inversion, invert, invert_set
+from ddaudit.checks.backdoor import inversion
+from ddaudit.checks.backdoor.families import FAMILIES
+from ddaudit.checks.backdoor.inversion import Inversion, invert, invert_set
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import TrainedModel
@@ -15,6 +17,7 @@ from ddaudit.training.trainer import TrainedModel
 CPU = torch.device("cpu")
 CLASSES, SIDE = 3, 6
 SWITCH = (0, 1, 4)  # channel, row and column of the pixel that commands class 0
+PATCH, PERTURBATION, BLEND = range(3)
 
 
 class Switched(nn.Module):
@@ -49,42 +52,65 @@ def images(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels
 
 
-def found_in(*networks: nn.Module, steps: int = 250, given: tuple[np.ndarray, np.ndarray] | None = None) -> Inversion:
+def found_in(*networks: nn.Module, steps: int = 80, given: tuple[np.ndarray, np.ndarray] | None = None) -> Inversion:
     pixels, labels = given or images()
-    return invert([a_model(n) for n in networks], pixels, labels, classes=CLASSES, steps=steps, seed=0)
+    models = [a_model(n) for n in networks]
+    return invert(models, pixels, labels, classes=CLASSES, steps=steps, batch=6, seed=0)
 
 
-def test_the_mask_concentrates_on_the_pixel_that_commands_the_class() -> None:
-    found = found_in(Switched())
-    mask = found.mask[0]
-    assert np.unravel_index(mask.argmax(), mask.shape) == SWITCH
-    assert mask[SWITCH] > 0.8 * mask.sum()
-    assert found.pattern[0][SWITCH] > 0.8
-    assert found.norm[0] == pytest.approx(mask.sum(), rel=1e-5)
-    assert found.norm[0] < 2 < found.norm[1:].min()
-    assert found.success[0] >= REQUIRED_SUCCESS
+@pytest.fixture(scope="module")
+def found() -> Inversion:
+    return found_in(Switched())
 
 
-def test_masks_and_patterns_are_pixels_and_stamping_mixes_them() -> None:
-    found = found_in(Switched(), steps=30)
-    assert (found.mask.shape, found.pattern.shape) == ((3, 1, SIDE, SIDE), (3, 1, SIDE, SIDE))
-    for part in (found.mask, found.pattern):
-        assert part.dtype == np.float32
-        assert part.min() >= 0
-        assert part.max() <= 1
-    pixels, _ = images()
-    expected = pixels + found.mask[1] * (found.pattern[1] - pixels)
-    np.testing.assert_allclose(found.stamp(pixels, 1), expected, atol=1e-6)
+@pytest.mark.parametrize("family", range(len(FAMILIES)), ids=[family.name for family in FAMILIES])
+def test_every_family_finds_the_pixel_and_the_class_that_it_commands(found: Inversion, family: int) -> None:
+    change = found.trigger(family, 0).stamp(np.zeros((1, 1, SIDE, SIDE), np.float32))[0]
+    assert np.unravel_index(change.argmax(), change.shape) == SWITCH
+    assert found.success[family, 0] == pytest.approx(1)
+    if family != BLEND:  # a picture over the whole image is no cheap way to set one pixel
+        assert found.effort[family, 0] < 0.6 * found.effort[family, 1:].min()
 
 
-def test_what_is_kept_has_the_success_that_is_told() -> None:
+def test_a_patch_covers_the_pixel_and_little_else(found: Inversion) -> None:
+    mask = 1 - found.scale[PATCH, 0]
+    assert mask[SWITCH] > 0.5 * mask.sum()
+    assert found.size[PATCH, 0] == pytest.approx(mask.mean(), rel=1e-5)
+    assert found.size[PATCH, 0] < 2 / SIDE**2
+
+
+def test_each_family_changes_images_in_its_own_way(found: Inversion) -> None:
+    assert (found.scale[PERTURBATION] == 1).all()
+    size = np.sqrt(np.square(found.shift[PERTURBATION]).mean((1, 2, 3)))
+    np.testing.assert_allclose(found.size[PERTURBATION], size, rtol=1e-5)
+    share = found.size[BLEND][:, None, None, None]
+    np.testing.assert_allclose(1 - found.scale[BLEND], np.broadcast_to(share, found.scale[BLEND].shape), atol=1e-6)
+    for family in (PATCH, BLEND):  # a picture of pixels in [0, 1], weighted by what is covered
+        assert (found.shift[family] >= 0).all()
+        assert (found.shift[family] <= 1 - found.scale[family] + 1e-6).all()
+    stamped = found.trigger(PERTURBATION, 1).stamp(images()[0])
+    assert stamped.dtype == np.float32
+    assert stamped.min() >= 0
+    assert stamped.max() <= 1
+
+
+@pytest.mark.parametrize("family", range(len(FAMILIES)), ids=[family.name for family in FAMILIES])
+def test_effort_and_success_are_those_of_the_trigger_on_images_of_other_classes(family: int) -> None:
     pixels, labels = images()
-    network = Switched()
-    found = found_in(network)
+    networks = [Switched(), Switched((0, 4, 2))]
+    found = found_in(*networks, steps=20)
     for target in range(CLASSES):
-        others = labels != target
-        predicted = network(torch.from_numpy(found.stamp(pixels[others], target))).argmax(1).numpy()
-        assert found.success[target] == pytest.approx((predicted == target).mean(), abs=1e-6)
+        stamped = torch.from_numpy(found.trigger(family, target).stamp(pixels[labels != target]))
+        logits = torch.stack([network(stamped) for network in networks]).double()
+        entropy = (logits.logsumexp(2) - logits[..., target]).mean().item()
+        price = FAMILIES[family].price
+        assert found.effort[family, target] == pytest.approx(entropy + price * found.size[family, target], rel=1e-4)
+        untouched = torch.stack([network(torch.from_numpy(pixels[labels != target])) for network in networks]).double()
+        assert found.bare[target] == pytest.approx(
+            (untouched.logsumexp(2) - untouched[..., target]).mean().item(), rel=1e-4
+        )
+        hit = (logits.argmax(2) == target).double().mean().item()
+        assert found.success[family, target] == pytest.approx(hit, abs=1e-6)
 
 
 def test_the_targets_own_images_do_not_count() -> None:
@@ -94,54 +120,63 @@ def test_the_targets_own_images_do_not_count() -> None:
     pixels[:, *blocked] = 0
     stubborn = pixels[:1].copy()
     stubborn[:, *blocked] = 1
-    own = np.concatenate([pixels, stubborn]), np.append(labels, 0)
-    found = found_in(Switched(blocked=blocked), given=own)
-    assert found.success[0] >= REQUIRED_SUCCESS
-    assert found.mask[0][blocked] < 0.1
-    counted = found_in(Switched(blocked=blocked), given=(own[0], np.append(labels, 1)))
-    assert counted.mask[0][blocked] > 0.5
+    every = np.concatenate([pixels, stubborn])
+    spared = found_in(Switched(blocked=blocked), given=(every, np.append(labels, 0)))
+    counted = found_in(Switched(blocked=blocked), given=(every, np.append(labels, 1)))
+    assert spared.success[PATCH, 0] == pytest.approx(1)
+    assert spared.effort[PATCH, 0] < 0.7 * counted.effort[PATCH, 0]
 
 
 def test_a_joint_trigger_commands_every_model() -> None:
     elsewhere = (0, 4, 2)
     pixels, labels = images()
     pixels[:, *elsewhere] = 0
-    found = found_in(Switched(), Switched(elsewhere), given=(pixels, labels))
-    assert found.mask[0][SWITCH] > 0.3
-    assert found.mask[0][elsewhere] > 0.3
-    assert found.success[0] >= REQUIRED_SUCCESS
+    both = found_in(Switched(), Switched(elsewhere), given=(pixels, labels))
+    mask = 1 - both.scale[PATCH, 0]
+    assert mask[SWITCH] > 0.3
+    assert mask[elsewhere] > 0.3
+    assert both.success[PATCH, 0] == pytest.approx(1)
     alone = found_in(Switched(), given=(pixels, labels))
-    assert alone.norm[0] < found.norm[0]
-    assert alone.mask[0][elsewhere] < 0.1
+    assert alone.effort[PATCH, 0] < both.effort[PATCH, 0]
+    assert 1 - alone.scale[PATCH, 0][elsewhere] < 0.2
 
 
-def test_a_class_that_nothing_reaches_has_an_infinite_norm_and_keeps_its_best_attempt() -> None:
+def test_a_class_that_nothing_reaches_takes_a_finite_effort_larger_than_the_others() -> None:
     class Deaf(Switched):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) + torch.tensor([-1000.0, 0.0, 0.0])
 
-    found = found_in(Deaf(), steps=30)
-    assert np.isinf(found.norm[0])
-    assert found.success[0] == 0
-    assert found.mask[0].max() > 0
-    assert np.isfinite(found.norm[1:]).all()
+    found = found_in(Deaf(), steps=20)
+    assert np.isfinite(found.effort).all()
+    assert (found.success[:, 0] == 0).all()
+    assert (found.effort[:, 0] > 100).all()
+    assert (found.effort[:, 1:] < 100).all()
 
 
 def test_an_inversion_is_a_function_of_its_seed() -> None:
     pixels, labels = images()
     models = [a_model(Switched())]
     first, again, other = (
-        invert(models, pixels, labels, classes=CLASSES, steps=10, seed=seed).mask for seed in (1, 1, 2)
+        invert(models, pixels, labels, classes=CLASSES, steps=5, batch=6, seed=seed) for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(first, again)
-    assert (first != other).any()
+    np.testing.assert_array_equal(first.shift, again.shift)
+    np.testing.assert_array_equal(first.effort, again.effort)
+    assert (first.shift != other.shift).any()
+
+
+def test_many_classes_are_sought_some_at_a_time(found: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inversion, "TARGETS_TOGETHER", 2)
+    apart = found_in(Switched())
+    for name, array in vars(found).items():
+        assert getattr(apart, name).shape == array.shape
+    np.testing.assert_allclose(apart.effort, found.effort, rtol=0.2)  # other starts, the same classes
 
 
 def test_an_inversion_is_kept_and_every_setting_makes_another(tmp_path: Path, digits, real_images) -> None:
     data, recipe = real_images(digits.train, 1), Recipe("tiny", architecture="MLP", epochs=1)
     pixels, labels = digits.test.pixels(np.arange(0, 899, 90)), digits.test.labels[::90]
     settings = {
-        "data": data, "recipe": recipe, "seeds": [1, 2], "pixels": pixels, "labels": labels, "steps": 3, "start": 5,
+        "data": data, "recipe": recipe, "seeds": [1, 2], "pixels": pixels, "labels": labels, "steps": 3, "batch": 5, "start": 5,
     }  # fmt: skip
 
     def run(**changes: object) -> tuple[Inversion, int]:
@@ -153,11 +188,12 @@ def test_an_inversion_is_kept_and_every_setting_makes_another(tmp_path: Path, di
     assert made == 1
     again, made = run()
     assert made == 0
-    np.testing.assert_array_equal(first.mask, again.mask)
-    np.testing.assert_array_equal(first.norm, again.norm)
+    for name, array in vars(first).items():
+        np.testing.assert_array_equal(array, getattr(again, name))
     for changes in (
         {"seeds": [1]},
         {"steps": 4},
+        {"batch": 4},
         {"start": 6},
         {"labels": labels[::-1].copy()},
         {"pixels": 1 - pixels},

@@ -87,7 +87,7 @@ def test_an_overstated_claim_fails_a_set_that_is_otherwise_good(
 def test_k_means_subsets_and_our_own_distillations_stand_beside_where_the_profile_affords_them(
     digits: Original, real_images: Sets, case_of: Cases
 ) -> None:
-    settings = {"better_controls": 1, "inversion_controls": 2, "distillation_steps": 3}
+    settings = {"better_controls": 1, "inversion_controls": 3, "distillation_steps": 3}
     case = case_of(real_images(digits.train, 10), digits, **settings)
     result = accuracy.run(case)
     controls = {control.name: control for control in result.metric("accuracy[ConvNet]").controls}

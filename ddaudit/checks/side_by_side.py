@@ -1,4 +1,4 @@
-"""Pairs of images as one picture."""
+"""Several images as one picture."""
 
 from __future__ import annotations
 
@@ -12,3 +12,10 @@ def pairs_in_a_strip(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     columns = np.concatenate([above, gap, below], axis=2)
     divider = np.ones((*columns.shape[1:3], 1), np.float32)
     return np.concatenate([part for column in columns for part in (column, divider)][:-1], axis=2)
+
+
+def in_a_row(images: np.ndarray) -> np.ndarray:
+    """float32 (c, h, n (w + 1) - 1) in [0, 1]: n images (n, c, h, w) beside each other, with white lines between."""
+    shown = np.clip(images, 0, 1).astype(np.float32)
+    gap = np.ones((*shown.shape[1:3], 1), np.float32)
+    return np.concatenate([part for image in shown for part in (image, gap)][:-1], axis=2)

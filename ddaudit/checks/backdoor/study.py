@@ -1,0 +1,261 @@
+"""What the checks of this pillar share: clean and planted sets treated like S, the triggers found in all of them, and how S stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import numpy as np
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.backdoor.families import FAMILIES
+from ddaudit.checks.backdoor.inversion import Inversion, InversionTask, Trigger, invert_into, invert_set
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.results import Power
+from ddaudit.statistics.extremes import extreme_value_p
+from ddaudit.statistics.intervals import clopper_pearson
+from ddaudit.statistics.null_models import CleanComparison, compare_families
+from ddaudit.threats.naive_trigger import NaiveTrigger
+from ddaudit.training.cost import GRADIENT, Work
+from ddaudit.training.executor import Task
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.trainer import TrainedModel
+
+FAIL_P, WARN_P = 0.01, 0.05
+#: Below this many times chance a model has too little to say for a trigger to mean anything.
+UTILITY_FLOOR = 2.0
+#: Share of the other classes' images of a real subset that are stamped and relabelled, to see whether that is found.
+PLANTED_SHARE = 0.15
+#: A trigger that turns fewer of the images that it was made on is none.
+VALID_SUCCESS = 0.5
+#: Held-out images at most, beside those on which triggers are sought, on which they are tried.
+TRIED_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """The trigger of a set that stands out most from clean sets.
+
+    Parameters
+    ----------
+    family : int
+        Its place in ``FAMILIES``.
+    target : int
+        The class that it leads to.
+    z : float
+        How far its effort lies below that on clean sets.
+    trigger : Trigger
+    """
+
+    family: int
+    target: int
+    z: float
+    trigger: Trigger
+
+
+@dataclass(frozen=True, eq=False)
+class Plant:
+    """A random real subset with a trigger in it.
+
+    Parameters
+    ----------
+    trigger : NaiveTrigger
+    data : LabelledImages
+    rows : int64 array
+        The images that carry it.
+    described : str
+        What was planted, in words.
+    """
+
+    trigger: NaiveTrigger
+    data: LabelledImages
+    rows: np.ndarray
+    described: str
+
+
+def standout(z: np.ndarray) -> tuple[int, int]:
+    """The class of the largest z (families + 1, classes), and the family whose trigger to it stands out most."""
+    target = int(z.max(0).argmax())
+    return int(z[:-1, target].argmax()), target
+
+
+@dataclass(eq=False)
+class Study:
+    """Everything that is inverted, treated alike: the same recipe, images, steps and number of models."""
+
+    case: AuditCase
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The fast protocol cut short: a backdoor is learned by then as well as it will be."""
+        return replace(self.case.inversion_recipe, name="brief", epochs=self.case.config.inversion_epochs)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Held-out images on which triggers are sought, the same number of each class where possible."""
+        rng = np.random.default_rng(self.case.seed("inversion/images"))
+        labels = self.case.reference.test.labels
+        order = rng.permutation(len(labels))
+        each = -(-self.case.config.inversion_images // self.case.audited.classes)
+        rows = np.concatenate([order[labels[order] == c][:each] for c in range(self.case.audited.classes)])
+        return rng.permutation(rows)[: self.case.config.inversion_images]
+
+    @cached_property
+    def tried_rows(self) -> np.ndarray:
+        """Other held-out images, on which found triggers are tried."""
+        rng = np.random.default_rng(self.case.seed("inversion/tried"))
+        others = np.setdiff1d(np.arange(len(self.case.reference.test)), self.rows)
+        return np.sort(rng.permutation(others)[:TRIED_IMAGES])
+
+    @cached_property
+    def _real_sets(self) -> list[LabelledImages]:
+        """Two thirds of the clean sets: k-means subsets and random real subsets."""
+        case, third = self.case, self.case.config.inversion_controls // 3
+        central = case.k_means_subsets(third)
+        return [*central, *(case.real_subset(i) for i in range(case.config.inversion_controls - 2 * third))]
+
+    @cached_property
+    def clean_sets(self) -> list[LabelledImages]:
+        """Sets that are known to be clean: our own distillations from noise, k-means subsets and random real subsets, a third each."""
+        return [*self.case.clean_distillations, *self._real_sets]
+
+    @cached_property
+    def planted(self) -> list[Plant]:
+        """Random real subsets with a trigger planted in them."""
+        case = self.case
+        size = max(2, min(case.audited.shape[1:]) // 8)
+        planted = []
+        for i in range(case.config.inversion_planted):
+            trigger = NaiveTrigger(target=i % case.audited.classes, fraction=PLANTED_SHARE, size=size, margin=0)
+            clean = case.real_subset(i, "inversion-power")
+            data = trigger.poison_set(clean, case.seed("inversion-power", i))
+            changed = (data.images != clean.images).any((1, 2, 3)) | (data.hard_labels != clean.hard_labels)
+            planted.append(Plant(trigger, data, np.flatnonzero(changed), f"a {size}x{size} patch"))
+        return planted
+
+    def models(self, data: LabelledImages) -> list[TrainedModel]:
+        """The models of a set on which its triggers are sought."""
+        return self.case.models(data, self.recipe, self.case.config.inversion_models)
+
+    def invert(self, data: LabelledImages) -> Inversion:
+        """The inversion of a set, kept in the store."""
+        return invert_set(self.case.store, *self._arguments(data))
+
+    def invert_all(self) -> None:
+        """Have all inversions made side by side, where the executor can; the clean sets are distilled beside the first of them."""
+        case = self.case
+        there = [case.audited, *self._real_sets, *(plant.data for plant in self.planted)]
+        self.invert_ahead(there, case.distilling_ahead())
+        self.invert_ahead(case.clean_distillations)
+
+    def invert_ahead(self, sets: Sequence[LabelledImages], *others: Task) -> None:
+        """Have the inversions of some sets made side by side, with other tasks, where the executor can."""
+        tasks: list[Task] = [(invert_into, (self.case.store.folder, *self._arguments(data))) for data in sets]
+        self.case.ahead("trigger inversions", [*others, *tasks])
+
+    def _arguments(self, data: LabelledImages) -> InversionTask:
+        case, test, config = self.case, self.case.reference.test, self.case.config
+        return (
+            data,
+            self.recipe,
+            [case.seed("train", i) for i in range(config.inversion_models)],
+            test.pixels(self.rows),
+            test.labels[self.rows],
+            config.inversion_steps,
+            config.inversion_batch,
+            case.seed("inversion/start"),
+            str(case.device),
+        )
+
+    def statistics(self, data: LabelledImages) -> np.ndarray:
+        """Log efforts of a set, (families + 1, classes); the last row is the entropy with no trigger on."""
+        found = self.invert(data)
+        return np.log(np.concatenate([found.effort, found.bare[None]]))
+
+    @cached_property
+    def null(self) -> np.ndarray:
+        """The same of the clean sets, (sets, families + 1, classes)."""
+        return np.stack([self.statistics(one) for one in self.clean_sets])
+
+    def compare(self, data: LabelledImages) -> CleanComparison:
+        """How a set's efforts stand beside those of the clean sets."""
+        return compare_families(self.statistics(data), self.null)
+
+    def p(self, comparison: CleanComparison) -> float:
+        """Of the largest deviation over classes and families, among the clean sets' own largest deviations."""
+        return float(extreme_value_p([comparison.z.max()], comparison.null_max_z)[0])
+
+    def suspect(self, data: LabelledImages, comparison: CleanComparison) -> Suspect:
+        """The set's trigger that stands out most."""
+        family, target = standout(comparison.z)
+        found = self.invert(data).trigger(family, target)
+        return Suspect(family, target, float(comparison.z[family, target]), found)
+
+    @cached_property
+    def power(self) -> Power:
+        """How often a planted trigger is found, with its class, when its set is judged as S is."""
+        found = 0
+        for plant in self.planted:
+            comparison = self.compare(plant.data)
+            suspect = self.suspect(plant.data, comparison)
+            found += self.p(comparison) < WARN_P and suspect.target == plant.trigger.target
+        interval = clopper_pearson(found, len(self.planted))
+        low, high = 100 * min(self.planted_success), 100 * max(self.planted_success)
+        kinds = " or ".join(dict.fromkeys(plant.described for plant in self.planted))
+        defect = (
+            f"{kinds} on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed "
+            f"(attack success {low:.0f} to {high:.0f} %)"
+        )
+        return Power(value=interval.value, low=interval.low, high=interval.high, defect=defect)
+
+    @cached_property
+    def planted_success(self) -> list[float]:
+        """Share of held-out images of other classes that each planted trigger sends to its class."""
+        test = self.case.reference.test
+        pixels, labels = test.pixels(self.tried_rows), test.labels[self.tried_rows]
+        outcomes = [plant.trigger.success(self.models(plant.data)[0], pixels, labels) for plant in self.planted]
+        return [hit / max(1, tried) for hit, tried in outcomes]
+
+    def success(self, trigger: Trigger, target: int, model: TrainedModel) -> np.ndarray:
+        """bool (n,): which held-out images of other classes, unseen in the search, a model takes for the target with the trigger on."""
+        test = self.case.reference.test
+        others = self.tried_rows[test.labels[self.tried_rows] != target]
+        return np.asarray(model.logits(trigger.stamp(test.pixels(others))).argmax(1) == target)
+
+    @property
+    def known_sets(self) -> list[LabelledImages]:
+        """The sets that are there, or are made in no time: in a dry run not those that would first have to be distilled or clustered."""
+        clean = self.clean_sets if self.case.held(lambda: self.clean_sets) else []
+        return [self.case.audited, *(plant.data for plant in self.planted), *clean]
+
+    def cost(self) -> list[Work]:
+        """What ``invert_all`` wants done."""
+        case, config = self.case, self.case.config
+        known = self.known_sets
+        models = [(one, self.recipe, i) for one in known[1:] for i in range(config.inversion_models)]
+        sets = 1 + config.inversion_controls + config.inversion_planted
+        seen = len(FAMILIES) * case.audited.classes
+        images = seen * (config.inversion_steps * config.inversion_batch * GRADIENT + len(self.rows))
+        return [
+            *case.trainings(
+                "models of the audited file",
+                [(case.audited, self.recipe, i) for i in range(config.inversion_models + 1)],
+            ),
+            case.distilling(),
+            Work(
+                "models of clean and planted sets",
+                (sets - 1) * config.inversion_models,
+                self.recipe,
+                self.recipe.epochs * len(case.audited),
+                held=case.held(*(partial(case.model, *one) for one in models)),
+            ),
+            Work(
+                "trigger inversions",
+                sets,
+                self.recipe,
+                images / GRADIENT,
+                GRADIENT,
+                held=case.held(*(partial(self.invert, one) for one in known)),
+            ),
+        ]
