@@ -25,9 +25,8 @@ from ddaudit.checks.privacy.trace import FALSE_DISCOVERY_RATE
 from ddaudit.checks.privacy.tracing import trace_images
 from ddaudit.checks.privacy.ways import ways
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original, Split, load_original
 from ddaudit.data.pixelspace import PixelSpace, parse_space
-from ddaudit.data.splits import Split
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.distillation.pools import distil_pools
 from ddaudit.seeds import derive_seed, generator

@@ -1,0 +1,170 @@
+"""Whole scans of every real set in a folder, and of sets in which a defect was planted; the figures of docs/validation.md.
+
+    python benchmarks/validation.py --sets DIR --data-root DIR [--profile quick] [--only NAME ...] [--no-planted]
+    python benchmarks/validation.py --page
+
+A set is a sub-folder of DIR whose name holds that of its original (cifar10, mnist). The planted ones are digits: every threat, three
+seeds. Every scan is a process of its own with the store of this study and ends as a file in benchmarks/results/validation, written
+when it is done: an interrupted study goes on where it stopped. ``--page`` writes docs/validation.md from those files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import validation_page
+from ddaudit.threats.registry import threat_named, threat_names
+from watched_process import run
+
+from ddaudit.config import profile
+from ddaudit.data.formats import open_distilled
+from ddaudit.data.formats.native import save_distilled
+from ddaudit.data.originals import load_original
+from ddaudit.planning import plan
+from ddaudit.question import Question
+from ddaudit.training.device import resolve
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results" / "validation"
+PAGE = ROOT / "docs" / "validation.md"
+CLEAN = ROOT / "examples" / "digits_ipc10_clean.safetensors"
+SEEDS = 3
+ORIGINALS = ("cifar10", "mnist")
+#: The file of a folder that holds several; elsewhere a folder's only file, or the folder itself where every file is an image.
+MAIN = ("images_best.pt", "images.npy", "images.pt", "CIFAR10_IPC10_images.pt", "X_target_condensed.npy")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A set to scan; ``planted`` names the threat in it, None where nobody planted anything that we know of."""
+
+    name: str
+    path: Path
+    original: str | None
+    planted: str | None = None
+    options: tuple[str, ...] = field(default=())
+
+
+def main() -> int:
+    """Scan what has no result yet, or write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=Path)
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--profile", default="quick")
+    parser.add_argument("--only", nargs="+", default=[], help="names of the only subjects")
+    parser.add_argument("--no-planted", action="store_true")
+    parser.add_argument("--store", type=Path, default=ROOT / "build" / "validation")
+    parser.add_argument("--page", action="store_true")
+    asked = parser.parse_args()
+    if asked.page:
+        PAGE.write_text(validation_page.page(finished()), encoding="utf-8")
+        return 0
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    os.environ["DDAUDIT_CACHE_DIR"] = str(asked.store)
+    for subject in subjects(asked):
+        target = RESULTS / f"{subject.name}.json"
+        if target.exists() or (asked.only and subject.name not in asked.only):
+            continue
+        print(f"{subject.name} ...", flush=True)
+        row = scanned(subject, asked)
+        target.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        print(f"  {row['overall']['verdict']} in {row['seconds']:.0f} s", flush=True)
+    return 0
+
+
+def finished() -> list[dict[str, Any]]:
+    """The results that there are, by name."""
+    return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(RESULTS.glob("*.json"))]
+
+
+def subjects(asked: argparse.Namespace) -> Iterator[Subject]:
+    """The real sets of the folder, then the planted ones, each made when it is its turn."""
+    for folder in sorted(asked.sets.iterdir()) if asked.sets else ():
+        if folder.is_dir():
+            names = folder.name.split("_")
+            yield Subject(folder.name, main_file(folder), next((o for o in ORIGINALS if o in names), None))
+    if not asked.no_planted:
+        for threat in threat_names():
+            for seed in range(SEEDS):
+                yield planted(threat, seed, asked)
+
+
+def main_file(folder: Path) -> Path:
+    """What a user would name."""
+    files = [file for file in folder.iterdir() if file.is_file()]
+    if len(files) == 1:
+        return files[0]
+    return next((folder / name for name in MAIN if (folder / name).exists()), folder)
+
+
+def planted(threat: str, seed: int, asked: argparse.Namespace) -> Subject:
+    """The clean example with the threat planted by its defaults, made once."""
+    name = f"digits-{threat}-{seed}"
+    file = asked.store / "planted" / f"{name}.safetensors"
+    if not file.exists() and not (RESULTS / f"{name}.json").exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        original, clean = load_original("digits"), open_distilled(CLEAN).data
+        made = threat_named(threat).plant(clean, seed, resolve("cpu"), original=original)
+        save_distilled(made.data, file, metadata={"original": "digits"})
+    return Subject(name, file, "digits", threat)
+
+
+def scanned(subject: Subject, asked: argparse.Namespace) -> dict[str, Any]:
+    """What the scan says, what it took, and what a dry run said that it would take."""
+    expected = predicted(subject, asked)
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--output", folder, "--format", "json", "--profile", asked.profile, "--fail-on", "never", "--quiet"]
+        if subject.original:
+            options += ["--original", subject.original]
+        if asked.data_root:
+            options += ["--data-root", str(asked.data_root)]
+        command = [sys.executable, "-m", "ddaudit", "scan", str(subject.path), *options, *subject.options]
+        found = run(command)
+        report = Path(folder) / "report.json"
+        card = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
+    row = {
+        "name": subject.name,
+        "planted": subject.planted,
+        "profile": asked.profile,
+        "code": found.code,
+        "seconds": round(found.seconds, 1),
+        "memory": found.memory,
+        "predicted": expected,
+    }
+    return row | (shortened(card) if card else {"overall": {"verdict": "refused"}, "checks": [], "not_run": []})
+
+
+def predicted(subject: Subject, asked: argparse.Namespace) -> float | None:
+    """Seconds that a dry run gives, None where the file cannot be opened."""
+    question = Question(subject.path, subject.original, data_root=asked.data_root)
+    try:
+        found = plan(question, profile(asked.profile, workers=os.cpu_count() or 1))
+    except Exception as refusal:  # a refused file is a result too; the scan that follows says why
+        print(f"  no dry run: {refusal}")
+        return None
+    return round(found.seconds, 1)
+
+
+def shortened(card: dict[str, Any]) -> dict[str, Any]:
+    """The scorecard without its evidence, which would make the result files large."""
+    kept = ("id", "pillar", "verdict", "finding", "metrics", "power", "seconds")
+    return {
+        "tool": {name: card["tool"][name] for name in ("version", "seed", "profile", "device")},
+        "subject": {n: card["subject"][n] for n in ("sha256", "images", "classes", "ipc", "pixel_space", "claims")},
+        "overall": card["overall"],
+        "pillars": card["pillars"],
+        "checks": [{name: check[name] for name in kept} for check in card["checks"]],
+        "not_run": card["not_run"],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

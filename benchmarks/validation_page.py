@@ -1,0 +1,183 @@
+"""docs/validation.md, written from the results of validation.py and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ddaudit.results import PILLARS
+from ddaudit.statistics.intervals import clopper_pearson
+
+Row = dict[str, Any]
+
+INTRODUCTION = """# Validation
+
+ddaudit, as shipped, run over published sets and over sets in which something was planted. This page is written by `benchmarks/validation.py --page` from the files in
+`benchmarks/results/validation`, which
+
+```
+python benchmarks/validation.py --sets DIR --data-root DIR
+```
+
+makes, one scan after the other, each in a process of its own; it goes on where it stopped. A test compares the page with the files. Nothing was left out: every set that was scanned is here.
+"""
+
+
+def page(rows: list[Row]) -> str:
+    """The whole page."""
+    real = [row for row in rows if row["planted"] is None]
+    planted = [row for row in rows if row["planted"] is not None]
+    parts = [INTRODUCTION]
+    if real:
+        parts += [verdicts(real), accuracies(real), privacy(real), the_rest(real), times(real)]
+    if planted:
+        parts.append(detections(planted))
+    return "\n".join(parts)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    columns = list(columns)
+    lines = [columns, ["---"] * len(columns), *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def verdicts(rows: list[Row]) -> str:
+    """Every set by its pillars."""
+    lines = [
+        [row["name"], *(row.get("pillars", {}).get(pillar, "-") for pillar in PILLARS), row["overall"]["verdict"]]
+        for row in rows
+    ]
+    profiles = ", ".join(sorted({row["profile"] for row in rows}))
+    return (
+        f"## Published sets\n\nProfile {profiles}. A pillar with a dash was not examined: without the original nothing is trained.\n\n"
+        + table(["set", *PILLARS, "overall"], lines)
+    )
+
+
+def accuracies(rows: list[Row]) -> str:
+    """What models reach, beside the claim and as many random real images."""
+    lines = []
+    for row in rows:
+        for metric in metrics(row, "DD-UTL-ACCURACY", "accuracy["):
+            architecture = metric["name"].removeprefix("accuracy[").removesuffix("]")
+            claim = row["subject"]["claims"].get(architecture)
+            random = metric["controls"][0]
+            lines.append(
+                [row["name"], "-" if claim is None else f"{100 * claim:.2f}", percent(metric), percent(random)]
+            )
+    note = "The quick profile trains by the fast recipe, which reads low ([by how much](retraining.md)); it compares sets, and does not verify claims."
+    return f"## Accuracy (%)\n\n{note}\n\n" + table(["set", "claimed", "measured", "random real subset"], lines)
+
+
+def privacy(rows: list[Row]) -> str:
+    """Traced images, and the strongest attack on membership."""
+    lines = []
+    for row in rows:
+        traced = first(row, "DD-PRV-TRACE", "traced_share")
+        attacks = metrics(row, "DD-PRV-MIA", "auc[")
+        best = max(attacks, key=lambda metric: metric["value"], default=None)
+        if traced or best:
+            name = best["name"].removeprefix("auc[").removesuffix("]") if best else ""
+            blind = number(best["controls"][0]) if best else "-"
+            lines.append(
+                [row["name"], percent(traced), f"{number(best)} {name}".strip(), blind, verdict(row, "DD-PRV-MIA")]
+            )
+    return "## Privacy\n\n" + table(
+        [
+            "set",
+            "traced images (%)",
+            "largest AUC of membership inference",
+            "the same on models that saw no member",
+            "DD-PRV-MIA",
+        ],
+        lines,
+    )
+
+
+def the_rest(rows: list[Row]) -> str:
+    """Robustness, backdoors and classes."""
+    lines = []
+    for row in rows:
+        drop = first(row, "DD-ROB-ATTACKS", "robust_accuracy_difference[")
+        p = first(row, "DD-BKD-INVERT", "p_value[")
+        if not drop and not p:
+            continue
+        lines.append(
+            [
+                row["name"],
+                percent(drop, signed=True),
+                f"{p['value']:.3f}" if p and p["value"] is not None else "-",
+                *(verdict(row, check) for check in ("DD-ROB-ATTACKS", "DD-BKD-INVERT", "DD-FAI-CLASS")),
+            ]
+        )
+    return (
+        "## Robustness, backdoors, classes\n\nRobust accuracy against random real subsets, in points, at the radius where those keep half of theirs; p of the trigger inversion.\n\n"
+        + table(["set", "robust accuracy", "p", "DD-ROB-ATTACKS", "DD-BKD-INVERT", "DD-FAI-CLASS"], lines)
+    )
+
+
+def times(rows: list[Row]) -> str:
+    """Seconds and memory of whole scans, beside what a dry run said."""
+    lines = [[row["name"], f"{row['seconds']:.0f}", predicted(row), f"{row['memory'] / 1e6:,.0f}"] for row in rows]
+    return (
+        "## Time and memory\n\nOf the whole command, on two cores, in the order of the table with one store: a later scan finds the clean sets and models of the earlier ones.\n\n"
+        + table(["set", "time (s)", "dry run (s)", "memory (MB)"], lines)
+    )
+
+
+def predicted(row: Row) -> str:
+    return "-" if row["predicted"] is None else f"{row['predicted']:.0f}"
+
+
+def detections(rows: list[Row]) -> str:
+    """Planted sets by threat: how many fail, and by which checks."""
+    lines = []
+    for threat in dict.fromkeys(row["planted"] for row in rows):
+        mine = [row for row in rows if row["planted"] == threat]
+        failed = [row for row in mine if row["overall"]["verdict"] == "fail"]
+        interval = clopper_pearson(len(failed), len(mine))
+        by = sorted({check["id"] for row in failed for check in row["checks"] if check["verdict"] == "fail"})
+        lines.append(
+            [
+                threat,
+                str(len(mine)),
+                f"{len(failed)} [{100 * (interval.low or 0):.0f}, {100 * (interval.high or 0):.0f} %]",
+                ", ".join(by) or "-",
+            ]
+        )
+    return (
+        "## Planted defects\n\nThe clean example of `examples/` with a defect planted by `ddaudit plant`'s defaults, three seeds each.\n\n"
+        + table(["threat", "sets", "fail", "by"], lines)
+    )
+
+
+def metrics(row: Row, check: str, prefix: str) -> list[Row]:
+    """The metrics of a check that begin so; none where it did not run."""
+    found = [one for one in row["checks"] if one["id"] == check]
+    return [metric for one in found for metric in one["metrics"] if metric["name"].startswith(prefix)]
+
+
+def first(row: Row, check: str, prefix: str) -> Row | None:
+    return next(iter(metrics(row, check, prefix)), None)
+
+
+def verdict(row: Row, check: str) -> str:
+    return next((one["verdict"] for one in row["checks"] if one["id"] == check), "not-run")
+
+
+def percent(metric: Row | None, *, signed: bool = False) -> str:
+    """A fraction with its interval, in percent."""
+    return _with_ends(metric, lambda value: f"{100 * value:{'+' if signed else ''}.1f}")
+
+
+def number(metric: Row | None) -> str:
+    """A value with its interval."""
+    return _with_ends(metric, lambda value: f"{value:.3f}")
+
+
+def _with_ends(metric: Row | None, shown: Callable[[float], str]) -> str:
+    if metric is None or metric["value"] is None:
+        return "-"
+    ends = metric.get("low"), metric.get("high")
+    return shown(metric["value"]) + ("" if None in ends else f" [{shown(ends[0])}, {shown(ends[1])}]")
