@@ -146,7 +146,7 @@ class AuditConfig:
     attack_steps: int = 10
     attack_restarts: int = 0
     matched_pixels: int = 0
-    corruption_examples: int = 200
+    corruption_examples: int = 150
     ood_examples: int = 300
     inversion_controls: int = 12
     inversion_planted: int = 4

@@ -61,6 +61,39 @@ METRICS: dict[str, MetricWords] = {
         "Robust accuracy of this set's models minus that of models of the control; below zero they break more easily.",
         points=True,
     ),
+    "median_epsilon": MetricWords(
+        "Median smallest epsilon",
+        "The change of the pixels at which half of the images that a model gets right have been fooled.",
+    ),
+    "median_epsilon_ratio": MetricWords(
+        "Median smallest epsilon over the control's",
+        "Below one the set's models break at smaller changes, on images that they get right.",
+    ),
+    "sanity_tests_failed": MetricWords(
+        "Failed sanity tests", "Things that have to be so if the attacks work, and are not."
+    ),
+    "corrupted_accuracy_difference": MetricWords(
+        "Difference in accuracy under corruption",
+        "Accuracy under noise, blur and the like minus that of models of the control.",
+        points=True,
+    ),
+    "mean_corruption_error": MetricWords(
+        "Mean corruption error",
+        "Errors under each corruption relative to the control's; one is as good as the control.",
+    ),
+    "lost_to_corruption": MetricWords(
+        "Lost to corruption", "Accuracy on unchanged images minus that under corruption.", points=True
+    ),
+    "corrupted_accuracy": MetricWords(
+        "Accuracy under corruption", "Share of held-out images still classified correctly at that severity.", True
+    ),
+    "auroc": MetricWords(
+        "AUROC of unfamiliar images",
+        "How often a held-out image seems more familiar than an unfamiliar one; 0.5 is guessing.",
+    ),
+    "auroc_difference": MetricWords(
+        "Difference in AUROC", "Averaged over the unfamiliar images, minus that of models of the control."
+    ),
     "class_accuracy": MetricWords(
         "Accuracy by class", "Share of a class's held-out images that are classified correctly.", True
     ),

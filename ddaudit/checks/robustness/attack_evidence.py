@@ -80,7 +80,7 @@ def metrics(found: list[Outcome], difference: Interval, ratio: Interval, compare
 
 
 def figures(found: list[Outcome]) -> Iterator[Figure]:
-    """Accuracy against the radius, one figure a norm."""
+    """Accuracy against the radius, one figure a norm: S under every attack, the controls under PGD."""
     for norm, meaning in NORMS.items():
         grid = (0.0, *RADII[norm])
         series = [
@@ -92,7 +92,7 @@ def figures(found: list[Outcome]) -> Iterator[Figure]:
             )
             for one in found
             for attack, radii in one.radii.items()
-            if attack.norm == norm
+            if attack.norm == norm and (one is found[0] or attack.name == "pgd")
         ]
         if series:
             yield Figure(

@@ -8,9 +8,10 @@ import numpy as np
 from scipy import stats
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.robustness.battery import RIGHT, ROUNDS, attacked, examples, shared_groups
-from ddaudit.checks.robustness.evasion import PGD, AttackTask, Square
+from ddaudit.checks.robustness.battery import RIGHT, ROUNDS, examples, shared_groups
+from ddaudit.checks.robustness.evasion import PGD, AttackTask
 from ddaudit.checks.robustness.evasion.examination import RISING, examine_into, examine_set
+from ddaudit.checks.stronger_controls import Training
 from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.store import Arrays
 
@@ -63,17 +64,15 @@ def works(case: AuditCase) -> list[Work]:
     return [Work("tests of the attacks", len(tasks), case.recipe, passes, GRADIENT, held)]
 
 
-def _tasks(case: AuditCase) -> list[tuple[tuple, AttackTask]]:
+def _tasks(case: AuditCase) -> list[tuple[Training, AttackTask]]:
     pixels, labels = examples(case)
     attack = PGD(steps=case.config.attack_steps)
-    count = attacked(case, Square())
+    few = case.config.attack_few
     found = []
     for group in shared_groups(case):
         for data, recipe, index in group.models[: MODELS[group.name]]:
             seeds = case.seed("train", index), case.seed("attacks/examination", index)
-            task = AttackTask(
-                data, recipe, seeds[0], attack, pixels[:count], labels[:count], seeds[1], str(case.device)
-            )
+            task = AttackTask(data, recipe, seeds[0], attack, pixels[:few], labels[:few], seeds[1], str(case.device))
             found.append(((data, recipe, index), task))
     return found
 

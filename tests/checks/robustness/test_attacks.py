@@ -54,12 +54,33 @@ def test_a_real_subset_is_not_called_weaker_than_others_like_it(
     assert [row[1:] for row in settings.rows] == [[repr(attack), 40, 4] for attack in battery(case)]
     assert "steps=3" in str(settings.rows[1][1])
     figures = [e for e in result.evidence if isinstance(e, Figure)]
-    assert [len(figure.series) for figure in figures] == [4, 2]
+    assert [len(figure.series) for figure in figures] == [3, 2]
     by_class = table(result, "class_robust_accuracy")
     assert sum(int(row[-1]) for row in by_class.rows) == 40  # type: ignore[arg-type]
     weighted = sum(float(row[1]) * int(row[-1]) for row in by_class.rows if row[1] is not None)  # type: ignore[arg-type]
     compared = next(m.name for m in result.metrics)[len("robust_accuracy_difference") :]
     assert weighted / 40 == pytest.approx(result.metric(f"robust_accuracy{compared}").value, abs=0.03)
+
+
+@pytest.mark.slow
+def test_other_controls_and_transfer_stand_beside_where_the_profile_affords_them(
+    digits: Original, real_images: Sets, case_of: Cases
+) -> None:
+    wanted = ("fgsm", "pgd", "transfer-seed", "transfer-architecture")
+    few = FEW | {"attack_examples": 30, "attack_few": 10, "attacks": wanted, "cross_architectures": ("MLP",)}
+    case = case_of(real_images(digits.train, 10), digits, **few, matched_pixels=100 * 64 * 40 * 2)
+    result = attacks.run(case)
+    groups = ["audited set", "random real subset", "real subset of equal accuracy"]
+    assert [row[0] for row in table(result, "beard").rows] == groups
+    assert {row[2] for row in table(result, "median_smallest_epsilon").rows} == set(groups)
+    assert any("as accurate as it on held-out images" in a.text for a in result.assumptions)
+    assert any(m.name.endswith(",real subset of equal accuracy]") for m in result.metrics)
+    for name in wanted[2:]:
+        transferred = result.metric(f"robust_accuracy[{name},linf,eps=32/255]").value
+        direct = result.metric("robust_accuracy[pgd,linf,eps=32/255]").value
+        assert transferred is not None
+        assert direct is not None
+        assert transferred >= direct - 0.05  # another model's gradients are a poorer guide
 
 
 def radii(accuracy: dict[float, float], models: int, images: int, seed: int) -> np.ndarray:

@@ -205,6 +205,16 @@ def test_bisection_finds_what_attacking_at_every_radius_finds(digits: Original, 
     assert (found == plain).mean() >= (0.9 if isinstance(attack, FGSM) else 0.98)
 
 
+def test_transfer_shows_one_model_what_was_made_for_another(digits: Original, victim: Victim) -> None:
+    pixels, labels = some(digits, 60)
+    epsilons = every(60, 24 / 255)
+    transferred = Transfer(attack=PGD(steps=5)).perturb(victim, pixels, labels, epsilons)
+    np.testing.assert_array_equal(transferred, PGD(steps=5).perturb(victim.instead(), pixels, labels, epsilons))
+    direct = PGD(steps=5).perturb(victim, pixels, labels, epsilons)
+    stands, falls = (right(victim.model, shown, labels).mean() for shown in (transferred, direct))
+    assert falls < stands < right(victim.model, pixels, labels).mean()
+
+
 def test_an_attack_that_leaves_its_ball_or_the_pixels_fools_nobody(digits: Original, victim: Victim) -> None:
     class Cheat(PGD):
         def perturb(self, victim: Victim, pixels: np.ndarray, labels: np.ndarray, epsilons: np.ndarray) -> np.ndarray:
