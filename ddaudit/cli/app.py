@@ -10,6 +10,7 @@ import typer
 
 import ddaudit
 from ddaudit.cli import (
+    calibrate,
     canaries,
     checks,
     compare,
@@ -47,6 +48,7 @@ for function in (
     explain.explain,
     distill.distill,
     plant.plant,
+    calibrate.calibrate,
     doctor.doctor,
 ):
     app.command()(command(function))

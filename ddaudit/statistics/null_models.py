@@ -17,6 +17,8 @@ _MAD = 1.4826
 #: Weight of a set's own scatter beside that of the clean sets, as variances. With none a kind of set whose classes differ more than those
 #: of the clean sets is accused for its kind; with all the weight a handful of classes estimates its own scatter badly.
 _OWN = 0.5
+#: With fewer classes a set's own scatter is no more than the deviation that is judged by it, and has no weight.
+_LEAST_CLASSES = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     set whose every class is easy, or hard, is not a backdoored one). It is divided by a scale that is half, as a variance, the mean square
     that the same residual has when each clean set is predicted from the others, and half the set's own scatter over classes (from the
     median absolute deviation, which one class cannot inflate: a set whose classes all differ from those of clean sets is of another kind,
-    not backdoored). z is minus the quotient, since a backdoor makes its target class *easier* to reach. Each clean set's own
+    not backdoored); of fewer than five classes the clean sets' scale alone. z is minus the quotient, since a backdoor makes its target class *easier* to reach. Each clean set's own
     z, for the rank, is found in the same way from the others alone, scale included, so it is as honest as the audited set's.
 
     Parameters
@@ -129,7 +131,8 @@ def _standardise(x: Array, null: Array) -> Array:
     expected = spread * (1 + 1 / runs) / (1 + 1 / (runs - 1))
     residual = _less_median(x - null.mean(axis=0))
     own = np.square(_MAD * np.median(np.abs(residual)))
-    z: Array = -residual / np.sqrt((1 - _OWN) * expected + _OWN * own)
+    weight = _OWN if x.size >= _LEAST_CLASSES else 0.0
+    z: Array = -residual / np.sqrt((1 - weight) * expected + weight * own)
     return z
 
 

@@ -50,6 +50,7 @@ _SOURCES = {
         *(f"checks/backdoor/{name}.py" for name in (*_INVERTING, "study", "calibrated")),
         "statistics/null_models.py",
         "threats",
+        "calibration.py",
     ),
 }
 

@@ -27,7 +27,8 @@ def z_by_the_words(row, null):
     runs = len(null)
     expected = np.mean(squares) * (1 + 1 / runs) / (1 + 1 / (runs - 1))
     mine = residual(row, null)
-    return -mine / np.sqrt((expected + (1.4826 * np.median(np.abs(mine))) ** 2) / 2)
+    own = (1.4826 * np.median(np.abs(mine))) ** 2 if len(mine) >= 5 else expected
+    return -mine / np.sqrt((expected + own) / 2)
 
 
 @pytest.mark.parametrize(("runs", "classes"), [(3, 2), (4, 5), (8, 10)])
@@ -84,6 +85,16 @@ def test_a_lowered_class_is_found_by_name_and_others_stay_quiet():
     assert found.z[3] > 2 * found.null_max_z.max()
     assert found.rank_p[3] == 1 / 9
     assert np.delete(found.z, 3).max() < found.null_max_z.max()
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_a_lowered_class_is_found_among_few(classes):
+    sets = clean_sets(np.random.default_rng(0), 13, classes)
+    audited = sets[0].copy()
+    audited[1] -= 1.0
+    found = compare_with_clean(audited, sets[1:])
+    assert found.z.argmax() == 1
+    assert found.z[1] > 2 * found.null_max_z.max()
 
 
 def test_a_raised_class_is_no_alarm():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,8 +32,8 @@ class _Features(nn.Module):
         return self.network.features(pixels)
 
 
-def flagged(model: TrainedModel, data: LabelledImages) -> dict[str, np.ndarray]:
-    """Which images of the set each detector takes for poisoned, bool (m,), by the detector's name.
+def flagged(name: str, model: TrainedModel, data: LabelledImages) -> np.ndarray:
+    """Which images of the set the detector of that name (of ``DETECTORS``) takes for poisoned, bool (m,).
 
     References
     ----------
@@ -40,7 +42,6 @@ def flagged(model: TrainedModel, data: LabelledImages) -> dict[str, np.ndarray]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ART's imports warn about what it does not find
-        from art.defences.detector.poison import ActivationDefence, SpectralSignatureDefense
         from art.estimators.classification import PyTorchClassifier
 
     assert isinstance(model.network, OnPixels)
@@ -51,13 +52,23 @@ def flagged(model: TrainedModel, data: LabelledImages) -> dict[str, np.ndarray]:
         nb_classes=data.classes,
         device_type="gpu" if model.device.type == "cuda" else "cpu",
     )
-    pixels, labels = data.pixels(), data.hard_labels
-    one_hot = np.eye(data.classes, dtype=np.float32)[labels]
     with seeded(model.seed), torch.no_grad():
-        clustering = ActivationDefence(classifier, pixels, one_hot)
-        _, clustered = clustering.detect_poison(
-            nb_clusters=2, nb_dims=10, reduce="PCA", cluster_analysis="silhouette-scores"
-        )
-        spectral = SpectralSignatureDefense(classifier, pixels, labels, expected_pp_poison=EXPECTED_POISON)
-        _, spectrum = spectral.detect_poison()
-    return {"ActivationDefence": np.array(clustered) == 0, "SpectralSignature": np.array(spectrum) == 0}
+        clean: list[int] = DETECTORS[name](classifier, data.pixels(), data.hard_labels, data.classes)
+    return np.array(clean) == 0
+
+
+def _clustered(classifier: object, pixels: np.ndarray, labels: np.ndarray, classes: int) -> Any:
+    from art.defences.detector.poison import ActivationDefence
+
+    clustering = ActivationDefence(classifier, pixels, np.eye(classes, dtype=np.float32)[labels])
+    return clustering.detect_poison(nb_clusters=2, nb_dims=10, reduce="PCA", cluster_analysis="silhouette-scores")[1]
+
+
+def _spectral(classifier: object, pixels: np.ndarray, labels: np.ndarray, classes: int) -> Any:
+    from art.defences.detector.poison import SpectralSignatureDefense
+
+    return SpectralSignatureDefense(classifier, pixels, labels, expected_pp_poison=EXPECTED_POISON).detect_poison()[1]
+
+
+#: From (classifier, pixels, labels, number of classes) to 1 for every image that is taken for clean.
+DETECTORS: dict[str, Callable[..., Any]] = {"ActivationDefence": _clustered, "SpectralSignature": _spectral}

@@ -11,7 +11,7 @@ from ddaudit.checks.verdicts import REQUIRED_POWER
 from ddaudit.config import AuditConfig
 from ddaudit.data.originals import Original
 from ddaudit.results import Scalar, Table
-from ddaudit.statistics.intervals import Interval, clopper_pearson
+from ddaudit.statistics.intervals import Interval, clopper_pearson, exact_limits
 from ddaudit.training.store import Arrays, Store
 
 KIND = "calibrations"
@@ -52,6 +52,10 @@ class Found:
     def rate(self) -> Interval:
         """With its exact 95 % interval."""
         return clopper_pearson(self.found, self.sets)
+
+    def __str__(self) -> str:
+        low, high = exact_limits(self.found, self.sets, 0.95)
+        return f"{self.found} of {self.sets} called backdoored ({100 * low:.0f} to {100 * high:.0f} %)"
 
 
 def identity(original: Original, ipc: int, config: AuditConfig) -> dict[str, Any]:

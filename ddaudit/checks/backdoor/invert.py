@@ -54,7 +54,7 @@ def inversion(case: AuditCase) -> CheckResult:
     valid = found.success >= VALID_SUCCESS
     return inversion.result(
         judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(valid.any())),
-        _finding(p, name, suspect, success, bool(valid.any())),
+        _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
         metrics=[*_metrics(p, comparison, suspect, len(study.clean_sets), success), size_metric(study, suspect)],
         power=power,
         evidence=trigger_evidence(study, found, comparison, suspect),
@@ -87,9 +87,16 @@ def inversion(case: AuditCase) -> CheckResult:
     )
 
 
-def _finding(p: float, name: str, suspect: Suspect, success: Interval, valid: bool) -> str:
+def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: float, valid: bool) -> str:
+    """``bare`` is how far the class stands out with no trigger on."""
     if not valid:
         return "No trigger was found that works on the images it was made on, so nothing can be said: use a profile with more inversion steps."
+    if p < WARN_P and bare > suspect.z:
+        return (
+            f'Other images are closer to "{name}" than in clean sets even with no trigger on, as where relabelled images were distilled '
+            f"({p_is(p)}, all classes and kinds of trigger together); the best {FAMILIES[suspect.family].name} sends {100 * success.value:.0f} % "
+            "of them there, on an unseen model."
+        )
     if p < WARN_P:
         return (
             f'One {FAMILIES[suspect.family].name} sends other images to "{name}" ({100 * success.value:.0f} % of them, on an unseen model and '

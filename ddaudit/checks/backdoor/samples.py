@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.advisory import LEAST_IMAGES, flagged
+from ddaudit.checks.backdoor.advisory import DETECTORS, LEAST_IMAGES, flagged
 from ddaudit.checks.backdoor.carriers import GROUPS, LEVEL, Carriers, find_carriers
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is
@@ -155,4 +155,4 @@ def _advice(study: Study, data: LabelledImages) -> dict[str, np.ndarray]:
     """Columns of other people's detectors, where every class is large enough for them."""
     if np.bincount(data.hard_labels, minlength=data.classes).min() < LEAST_IMAGES:
         return {}
-    return flagged(study.models(data)[0], data)
+    return {name: flagged(name, study.models(data)[0], data) for name in DETECTORS}

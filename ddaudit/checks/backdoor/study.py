@@ -11,12 +11,12 @@ import numpy as np
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, InversionTask, Trigger, invert_into, invert_set
+from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant, planted_sets
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Power
 from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_families
-from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.executor import Task
 from ddaudit.training.recipe import Recipe
@@ -25,8 +25,6 @@ from ddaudit.training.trainer import TrainedModel
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
 UTILITY_FLOOR = 2.0
-#: Share of the other classes' images of a real subset that are stamped and relabelled, to see whether that is found.
-PLANTED_SHARE = 0.15
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
 #: Held-out images at most, beside those on which triggers are sought, on which they are tried.
@@ -54,26 +52,6 @@ class Suspect:
     trigger: Trigger
 
 
-@dataclass(frozen=True, eq=False)
-class Plant:
-    """A random real subset with a trigger in it.
-
-    Parameters
-    ----------
-    trigger : NaiveTrigger
-    data : LabelledImages
-    rows : int64 array
-        The images that carry it.
-    described : str
-        What was planted, in words.
-    """
-
-    trigger: NaiveTrigger
-    data: LabelledImages
-    rows: np.ndarray
-    described: str
-
-
 def standout(z: np.ndarray) -> tuple[int, int]:
     """The class of the largest z (families + 1, classes), and the family whose trigger to it stands out most."""
     target = int(z.max(0).argmax())
@@ -88,7 +66,7 @@ class Study:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The fast protocol cut short: a backdoor is learned by then as well as it will be."""
+        """The fast protocol cut short: models of 22 clean sets of digits still reached 0.88 to 0.94 after 60 epochs."""
         return replace(self.case.inversion_recipe, name="brief", epochs=self.case.config.inversion_epochs)
 
     @cached_property
@@ -123,16 +101,7 @@ class Study:
     @cached_property
     def planted(self) -> list[Plant]:
         """Random real subsets with a trigger planted in them."""
-        case = self.case
-        size = max(2, min(case.audited.shape[1:]) // 8)
-        planted = []
-        for i in range(case.config.inversion_planted):
-            trigger = NaiveTrigger(target=i % case.audited.classes, fraction=PLANTED_SHARE, size=size, margin=0)
-            clean = case.real_subset(i, "inversion-power")
-            data = trigger.poison_set(clean, case.seed("inversion-power", i))
-            changed = (data.images != clean.images).any((1, 2, 3)) | (data.hard_labels != clean.hard_labels)
-            planted.append(Plant(trigger, data, np.flatnonzero(changed), f"a {size}x{size} patch"))
-        return planted
+        return planted_sets(self.case)
 
     def models(self, data: LabelledImages) -> list[TrainedModel]:
         """The models of a set on which its triggers are sought."""
@@ -199,7 +168,7 @@ class Study:
         for plant in self.planted:
             comparison = self.compare(plant.data)
             suspect = self.suspect(plant.data, comparison)
-            found += self.p(comparison) < WARN_P and suspect.target == plant.trigger.target
+            found += self.p(comparison) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(self.planted))
         low, high = 100 * min(self.planted_success), 100 * max(self.planted_success)
         kinds = " or ".join(dict.fromkeys(plant.described for plant in self.planted))
@@ -214,7 +183,7 @@ class Study:
         """Share of held-out images of other classes that each planted trigger sends to its class."""
         test = self.case.reference.test
         pixels, labels = test.pixels(self.tried_rows), test.labels[self.tried_rows]
-        outcomes = [plant.trigger.success(self.models(plant.data)[0], pixels, labels) for plant in self.planted]
+        outcomes = [plant.threat.success(self.models(plant.data)[0], pixels, labels) for plant in self.planted]
         return [hit / max(1, tried) for hit, tried in outcomes]
 
     def success(self, trigger: Trigger, target: int, model: TrainedModel) -> np.ndarray:

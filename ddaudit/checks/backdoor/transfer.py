@@ -114,7 +114,7 @@ class Trial:
         """How often a planted trigger carries over, with its class."""
         planted = self.study.planted
         found = sum(
-            self.p(plant.data).min() < WARN_P and self.suspect(plant.data).target == plant.trigger.target
+            self.p(plant.data).min() < WARN_P and self.suspect(plant.data).target == plant.threat.target
             for plant in planted
         )
         interval = clopper_pearson(found, len(planted))

@@ -29,7 +29,8 @@ def efforts(rng: np.random.Generator, low: dict[int, float]) -> np.ndarray:
 
 @pytest.fixture
 def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AuditCase]:
-    """The case of a set in which classes' efforts are divided by what ``divided`` says, in the search and ``unseen`` on other networks."""
+    """The case of a set in which classes' efforts are divided by what ``divided`` says, in the search and ``unseen`` on other networks;
+    ``bare`` divides what class 7 takes with no trigger on."""
 
     def stage(
         divided: dict[int, float],
@@ -38,6 +39,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         unreached: bool = False,
         unseen: dict[int, float] | None = None,
         planted_unseen: float = 2.0,
+        bare: float = 1.0,
     ) -> AuditCase:
         case = case_of(
             real_images(digits.train, 10), digits,
@@ -50,7 +52,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         outcomes: dict[tuple[int, str], Outcome] = {}
 
         def low(data: LabelledImages, audited: dict[int, float], factor: float) -> dict[int, float]:
-            labels = [plant.trigger.target for plant in kept["planted"] if plant.data is data]
+            labels = [plant.threat.target for plant in kept["planted"] if plant.data is data]
             return audited if data is case.audited else dict.fromkeys(labels, factor)
 
         def invert(self: Study, data: LabelledImages) -> Inversion:
@@ -61,7 +63,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
                     efforts(rng, low(data, divided, planted)),
                     np.full((FAMILY_COUNT, 10), 0.1),
                     np.full((FAMILY_COUNT, 10), reached),
-                    5 * efforts(rng, {})[0],
+                    5 * efforts(rng, {})[0] / np.where((np.arange(10) == 7) & (data is case.audited), bare, 1.0),
                     np.full(shape, 0.9, np.float32),
                     np.full(shape, 0.1, np.float32),
                 )

@@ -90,6 +90,14 @@ def test_a_set_whose_every_class_is_easy_is_not_a_backdoored_one(judged: Callabl
     assert judged(dict.fromkeys(range(10), 2.0)).verdict == "pass"
 
 
+def test_a_class_that_is_close_with_no_trigger_on_is_said_to_be_that(judged: Callable[..., CheckResult]) -> None:
+    result = judged({}, bare=2.0)
+    assert result.metric("target_class").value == 7
+    assert result.verdict in ("warn", "fail")
+    assert 'closer to "7"' in result.finding
+    assert "no trigger on" in result.finding
+
+
 def test_an_audit_that_misses_planted_triggers_does_not_pass(judged: Callable[..., CheckResult]) -> None:
     blind = judged({}, planted=1.0)
     assert blind.verdict == "inconclusive"

@@ -1,0 +1,156 @@
+"""What the sets of ``backdoor_study.py`` say, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from neural_cleanse import ANOMALY, anomalies
+
+from ddaudit.checks.backdoor.study import FAIL_P, WARN_P
+from ddaudit.statistics.extremes import extreme_value_p
+from ddaudit.statistics.intervals import clopper_pearson
+from ddaudit.statistics.null_models import compare_families
+
+Result = dict[str, Any]
+Detector = Callable[[Result], tuple[bool, int | None]]
+"""Whether a set is called backdoored, and the class that is suspected most."""
+
+#: Of detection against attack success.
+SUCCESS_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def report(folder: Path, out: Path) -> str:
+    """The tables; the numbers go to ``out`` as well."""
+    results = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+    clean = [one for one in results if one["kind"].startswith("clean")]
+    null = np.array([one["statistics"] for one in clean if one["number"] % 2 == 0])
+    fresh = [one for one in clean if one["number"] % 2]
+    planted = [one for one in results if not one["kind"].startswith("clean")]
+    judged = inverted([*fresh, *planted], null)
+    detectors: dict[str, Detector] = {
+        f"INVERT, p < {WARN_P:g}": below(WARN_P, judged),
+        f"INVERT, p < {FAIL_P:g}": below(FAIL_P, judged),
+        "Neural Cleanse": neural_cleanse,
+        "ActivationDefence": art("ActivationDefence"),
+        "SpectralSignature": art("SpectralSignature"),
+    }
+    false = {name: rates(fresh, detector) for name, detector in detectors.items()}
+    by_kind = {
+        kind: [one for one in planted if one["kind"] == kind] for kind in sorted({one["kind"] for one in planted})
+    }
+    found = {kind: {name: rates(some, d) for name, d in detectors.items()} for kind, some in by_kind.items()}
+    aimed = [one for one in planted if one["target"] is not None]
+    bins = [
+        [one for one in aimed if low <= one["success"] < high or one["success"] == high == 1]
+        for low, high in pairwise(SUCCESS_BINS)
+    ]
+    by_success = [{name: rates(some, d) for name, d in detectors.items()} for some in bins]
+    summary = {
+        "null_sets": len(null),
+        "false_alarms": false,
+        "false_alarms_by_kind": {
+            kind: rates([one for one in fresh if one["kind"] == kind], detectors[f"INVERT, p < {WARN_P:g}"])
+            for kind in sorted({one["kind"] for one in fresh})
+        },
+        "by_threat": {kind: {"success": quartiles(by_kind[kind]), "detectors": found[kind]} for kind in by_kind},
+        "by_success": dict(zip(map(str, SUCCESS_BINS[1:]), by_success, strict=True)),
+        "seconds": {"median": float(np.median([one["seconds"] for one in results])), "sets": len(results)},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(summary, indent=1) + "\n")
+    names = list(detectors)
+    return "\n\n".join([
+        f"False alarms on {len(fresh)} clean sets that are not among the {len(null)} of the null:",
+        table(["kind", *names], [["all", *(cell(false[n]) for n in names)]] + [
+            [kind, *(cell(rates([one for one in fresh if one["kind"] == kind], detectors[n])) for n in names)]
+            for kind in sorted({one["kind"] for one in fresh})
+        ]),
+        "Found, with the right class where the threat has one (median attack success with quartiles, and what the same trigger does to models of a clean set):",
+        table(["threat", "sets", "success", "clean models", *names, "right class when found"], [
+            [kind, len(by_kind[kind]), spread(by_kind[kind]), f"{np.median([one['by_chance'] for one in by_kind[kind]]):.2f}", *(cell(found[kind][n]) for n in names), right(by_kind[kind], detectors[names[0]])]
+            for kind in by_kind
+        ]),
+        "Found against attack success, all threats with a target together:",
+        table(["success", "sets", *names], [
+            [f"{low:g} to {high:g}", len(some), *(cell(rate[n]) for n in names)]
+            for (low, high), some, rate in zip(pairwise(SUCCESS_BINS), bins, by_success, strict=True)
+        ]),
+    ])  # fmt: skip
+
+
+def inverted(results: Sequence[Result], null: np.ndarray) -> dict[str, tuple[float, int]]:
+    """DD-BKD-INVERT's p and suspected class for each set, against these clean sets."""
+    judged = {}
+    for one in results:
+        comparison = compare_families(np.array(one["statistics"]), null)
+        p = extreme_value_p([comparison.z.max()], comparison.null_max_z)[0]
+        judged[one["name"]] = float(p), int(comparison.z.max(0).argmax())
+    return judged
+
+
+def below(level: float, judged: dict[str, tuple[float, int]]) -> Detector:
+    """Its rule: p below the level."""
+    return lambda one: (judged[one["name"]][0] < level, judged[one["name"]][1])
+
+
+def neural_cleanse(one: Result) -> tuple[bool, int | None]:
+    """The paper's rule of thumb on the first model."""
+    index = anomalies(np.array(one["neural_cleanse"]))
+    return bool(index.max() > ANOMALY), int(index.argmax())
+
+
+def art(name: str) -> Detector:
+    """Whether any image is flagged, and the class with most flagged images."""
+
+    def judge(one: Result) -> tuple[bool, int | None]:
+        counts = one["art"][name]
+        return (False, None) if counts is None else (sum(counts) > 0, int(np.argmax(counts)))
+
+    return judge
+
+
+def rates(results: Sequence[Result], detector: Detector) -> dict[str, Any]:
+    """How many are found, with the right class where there is one, and the exact 95 % interval of the rate."""
+    count = 0
+    for one in results:
+        alarm, suspected = detector(one)
+        count += alarm and one["target"] in (None, suspected)
+    if not results:
+        return {"count": 0, "n": 0, "rate": None, "low": None, "high": None}
+    interval = clopper_pearson(count, len(results))
+    return {"count": count, "n": len(results), "rate": interval.value, "low": interval.low, "high": interval.high}
+
+
+def right(results: Sequence[Result], detector: Detector) -> str:
+    """Of the sets that are called backdoored, those with the right class."""
+    judged = [(one["target"], *detector(one)) for one in results if one["target"] is not None]
+    alarms = [target == suspected for target, alarm, suspected in judged if alarm]
+    return f"{sum(alarms)} of {len(alarms)}" if judged else "has none"
+
+
+def quartiles(results: Sequence[Result]) -> list[float]:
+    """Of the attack's success."""
+    return [float(v) for v in np.quantile([one["success"] for one in results], [0.25, 0.5, 0.75])]
+
+
+def spread(results: Sequence[Result]) -> str:
+    low, middle, high = quartiles(results)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def cell(rate: dict[str, Any]) -> str:
+    """A rate with its interval, in percent."""
+    if not rate["n"]:
+        return "-"
+    return f"{rate['count']} of {rate['n']} [{100 * rate['low']:.0f}, {100 * rate['high']:.0f} %]"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """In Markdown."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,0 +1,122 @@
+"""The clean and the poisoned sets of ``backdoor_study.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from adaptive_attacker import ATTACKERS
+
+from ddaudit import controls
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.data.originals import Original
+from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.distillation.gradient_matching import GradientMatching
+from ddaudit.seeds import derive_seed, generator
+from ddaudit.threats.planted import Planted, Threat
+from ddaudit.threats.registry import threat_named, threat_names, threat_settings
+from ddaudit.training.store import Store
+
+CPU = torch.device("cpu")
+
+#: Settings that are gone through in turn, from hardly a success to nearly always one; a threat that is not here has its defaults.
+STRENGTHS: dict[str, list[dict[str, Any]]] = {
+    "naive-trigger": [{"fraction": f, "margin": m} for f in (0.06, 0.12, 0.2, 0.35) for m in (0, 1)],
+    "blended": [{"fraction": f, "strength": s} for f in (0.2, 0.4) for s in (0.35, 0.5, 0.65)],
+    "sinusoidal": [{"fraction": f, "amplitude": a} for f in (0.2, 0.4) for a in (0.35, 0.5, 0.7)],
+    "warped": [{"fraction": f, "strength": s} for f in (0.1, 0.25) for s in (1.0, 2.0)],
+    "doorping": [{"fraction": f, "iterations": 60, "trigger_steps": 20} for f in (0.1, 0.25, 0.5)],
+    "kernel-trigger": [{"fraction": f, "relaxed": r} for f in (0.1, 0.25) for r in (False, True)],
+    "dark": [{"weight": w} for w in (0.03, 0.1, 0.3)],
+    "replaced": [{"fraction": f} for f in (0.1, 0.25, 0.5)],
+    "label-flip": [{"fraction": f} for f in (0.25, 0.5)],
+    "label-swap": [{"fraction": f} for f in (0.25, 0.5, 1.0)],
+}
+#: Steps of a threat's own distillation where it has one, so that a set takes seconds.
+STEPS = {"iterations": 150, "steps": 100}
+CLEAN_KINDS = ("random real", "k-means", "DM from noise", "DC from real images")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One set of the study.
+
+    Parameters
+    ----------
+    name : str
+        Of its result.
+    kind : str
+        "clean: ..." or "threat: ..." or "adaptive: ...".
+    number : int
+        Among those of its kind.
+    settings : dict
+        Of the threat.
+    """
+
+    name: str
+    kind: str
+    number: int
+    settings: dict[str, Any]
+
+
+def jobs(classes: int, clean: int, poisoned: int, threats: list[str] | None) -> Iterator[Job]:
+    """The sets, kind after kind in turn, so that an interrupted study has some of each."""
+    for number in range(max(clean, poisoned)):
+        if number < clean:
+            for kind in CLEAN_KINDS:
+                yield Job(f"clean-{kind.replace(' ', '_')}-{number:03}", f"clean: {kind}", number, {})
+        if number < poisoned:
+            for threat in threats if threats is not None else threat_names():
+                yield _poisoned(threat, number, classes)
+            for attacker in ATTACKERS:
+                target = {"target": (3 * number + 1) % classes}
+                yield Job(f"adaptive-{attacker}-{number:03}", f"adaptive: {attacker}", number, target)
+
+
+def _poisoned(threat: str, number: int, classes: int) -> Job:
+    known = threat_settings(threat)
+    ladder = STRENGTHS.get(threat, [{}])
+    settings = {name: value for name, value in STEPS.items() if name in known} | ladder[number % len(ladder)]
+    target = (3 * number + 1) % classes
+    for name in ("target", "source", "first"):
+        if name in known:
+            settings[name] = target
+    if "second" in known:
+        settings["second"] = (target + 1 + number) % classes if (1 + number) % classes else (target + 1) % classes
+    for name in ("picture", "field"):
+        if name in known:
+            settings[name] = number
+    return Job(f"threat-{threat}-{number:03}", f"threat: {threat}", number, settings)
+
+
+def clean_set(kind: str, number: int, original: Original, like: LabelledImages, store: Store) -> LabelledImages:
+    """Number ``number`` of the clean sets of a kind."""
+    seed = derive_seed(0, f"backdoor study/{kind}")
+    if kind == "random real":
+        return controls.random_real(original.train, like, seed, number, "study", f"{kind} {number}")
+    if kind == "k-means":
+        return controls.k_means(original.train, like, seed, number, store)
+    distillers: dict[str, Callable[[], Any]] = {
+        "DM from noise": lambda: DistributionMatching(
+            ipc=round(like.ipc), iterations=150, lr_images=10.0, batch_real=64, width=32, threads=1
+        ),
+        "DC from real images": lambda: GradientMatching(
+            ipc=round(like.ipc), init="real", iterations=40, lr_images=0.1, batch_real=64, width=32, threads=1
+        ),
+    }
+    half = np.flatnonzero(generator(seed, "half", number).random(len(original.train)) < 0.5)
+    (made,) = distillers[kind]().distill(
+        original.train, like.classes, like.space, derive_seed(seed, "distil", number), CPU, pools=[half]
+    )
+    return replace(made, name=f"{kind} {number}")
+
+
+def poisoned_set(job: Job, original: Original, like: LabelledImages, store: Store) -> Planted:
+    """The set of a job; threats that change a finished set get a clean distillation from noise."""
+    group, name = job.kind.split(": ")
+    threat: Threat = ATTACKERS[name](**job.settings) if group == "adaptive" else threat_named(name, job.settings)
+    clean = like if threat.needs_original else clean_set("DM from noise", 1000 + job.number, original, like, store)
+    return threat.plant(clean, derive_seed(0, f"backdoor study/{name}", job.number), CPU, original=original)
