@@ -6,7 +6,7 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.curves import curve
-from ddaudit.checks.fairness.class_evidence import class_images, confusions
+from ddaudit.checks.fairness.class_evidence import class_images, confusions, label_mass
 from ddaudit.checks.planted_drop import power_of_drop
 from ddaudit.checks.registry import check
 from ddaudit.checks.stronger_controls import cost_of_further_models, further_models
@@ -90,6 +90,7 @@ def class_accuracy(case: AuditCase) -> CheckResult:
                 rows=[[names[c], _r(d.value), _r(d.low), _r(d.high)] for c, d in enumerate(differences)],
             ),
             confusions(case),
+            *label_mass(case),
             *class_images(case, worst),
         ],
         assumptions=[

@@ -1,4 +1,4 @@
-"""What a person looks at who wants to know why a class is served badly: what it is taken for, and its images."""
+"""What a person looks at who wants to know why a class is served badly: what it is taken for, its labels and its images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ddaudit.data.naturalness import thinned
 from ddaudit.inspection.contact_sheet import tiled
 from ddaudit.results import Image, Table
 from ddaudit.statistics.intervals import difference_over_seeds
+from ddaudit.training.course import learns_probabilities
 
 #: Pairs of classes that the table shows.
 MOST_PAIRS = 5
@@ -76,6 +77,23 @@ def class_images(case: AuditCase, label: int) -> list[Image]:
             )
         )
     return sheets
+
+
+def label_mass(case: AuditCase) -> list[Table]:
+    """By class, how much of the soft labels it gets: labels that spread to some classes more than to others favour these. Empty where labels are hard."""
+    data, names = case.audited, case.reference.classes
+    if not data.soft or not learns_probabilities(data.labels):
+        return []
+    strongest = np.bincount(data.hard_labels, minlength=len(names))
+    mass = data.labels.sum(0, dtype=np.float64)
+    return [
+        Table(
+            name="label_mass",
+            caption="Images whose strongest label is the class, and what the class gets of all soft labels together.",
+            columns=["class", "images", "label mass"],
+            rows=[[name, int(strongest[c]), _r(mass[c])] for c, name in enumerate(names)],
+        )
+    ]
 
 
 def _r(value: float | None) -> float | None:

@@ -1,6 +1,7 @@
 """CLASS names the class that a set serves badly, and no other."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ddaudit.case import AuditCase
 from ddaudit.checks import stronger_controls
 from ddaudit.checks.fairness.class_accuracy import class_accuracy
+from ddaudit.checks.fairness.class_evidence import label_mass
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
 from ddaudit.results import CheckResult
@@ -87,6 +89,20 @@ def test_stronger_controls_and_the_whole_original_stand_beside_where_they_are_af
     result = class_accuracy.run(case_of(real_images(digits.train, 10), digits, **FOUR, **settings))
     controls = {c.name: c.value for c in result.metric("class_accuracy[0]").controls}
     assert list(controls) == ["random real subset", "k-means subset", "own distillation", "whole original"]
+
+
+def test_soft_labels_that_favour_a_class_are_shown(digits: Original, real_images: Sets, case_of: Cases) -> None:
+    data = real_images(digits.train, 10)
+    soft = np.full((100, 10), 0.01, np.float32)
+    soft[np.arange(100), data.labels] = 0.81
+    soft[:, 3] += 0.1
+    case = case_of(replace(data, labels=soft), digits)
+    (table,) = label_mass(case)
+    mass = {row[0]: row[2] for row in table.rows}
+    assert mass["3"] == pytest.approx(10 * 0.81 + 90 * 0.01 + 100 * 0.1, abs=1e-3)
+    assert mass["4"] == pytest.approx(10 * 0.81 + 90 * 0.01, abs=1e-3)
+    assert sum(mass.values()) == pytest.approx(100, abs=1e-2)  # type: ignore[arg-type]
+    assert label_mass(case_of(data, digits)) == []
 
 
 def test_the_power_says_what_was_planted(clean: CheckResult) -> None:
