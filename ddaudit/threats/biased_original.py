@@ -41,7 +41,8 @@ def original_named(name: str, *, data_root: Path | None = None, download: bool =
         As ``load_original``, or where R is no share, or the original has the wrong number of channels.
     """
     match = _NAME.fullmatch(name.lower())
-    if match is None or (data_root or Path()).joinpath(name).exists():
+    own = [(data_root or Path()) / f"{name}{end}" for end in ("", ".npz")]
+    if match is None or any(path.exists() for path in own):
         return load_original(name, data_root=data_root, download=download)
     kind, base, share = match.groups()
     try:

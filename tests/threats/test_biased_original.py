@@ -101,3 +101,12 @@ def test_names_say_what_is_wrong(photographs: Original, tmp_path: Path) -> None:
 
 def test_other_names_are_those_of_plain_originals() -> None:
     assert original_named("digits").attributes is None
+
+
+def test_a_file_of_that_very_name_goes_first(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8), np.arange(20) % 10
+    np.savez(tmp_path / "coloured_digits.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    found = original_named("coloured_digits", data_root=tmp_path)
+    assert found.attributes is None
+    assert len(found.train) == 20
