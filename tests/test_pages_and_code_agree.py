@@ -34,7 +34,7 @@ from ddaudit.reporting.wording import ENOUGH_POWER
 from ddaudit.results import PILLARS, SEVERITY, Power
 from ddaudit.settings import Settings, read_settings
 from ddaudit.signing import FILE_NAME
-from ddaudit.statistics.group_means import RESAMPLES
+from ddaudit.statistics.pigeonhole import RESAMPLES
 
 DOCS = Path(__file__).parents[1] / "docs"
 VERDICTS = " ".join((DOCS / "verdicts.md").read_text(encoding="utf-8").split())

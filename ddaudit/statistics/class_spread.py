@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from ddaudit.statistics.group_means import RESAMPLES, Floats, GroupMeans, interval_of, resampled_means
+from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, means_of_groups
 from ddaudit.statistics.intervals import Interval
 
 Spread = Callable[[Floats], Floats]
@@ -40,7 +40,6 @@ def compare_spread(
     labels: npt.NDArray[np.integer],
     rng: np.random.Generator,
     *,
-    resamples: int = RESAMPLES,
     confidence: float = 0.95,
 ) -> dict[str, SpreadComparison]:
     """The spreads of `SPREADS` over classes, of both and their difference at matched accuracy.
@@ -56,7 +55,6 @@ def compare_spread(
     labels : int array, shape (n,)
         Classes 0..k-1, every one with two images at least.
     rng : numpy.random.Generator
-    resamples : int
     confidence : float
         In (0, 1).
 
@@ -67,9 +65,9 @@ def compare_spread(
 
     References
     ----------
-    As `group_means.resampled_means`.
+    As `pigeonhole`; Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13, for the mirrored intervals.
     """
-    ours, theirs = resampled_means([correct, control], labels, rng, resamples)
+    ours, theirs = means_of_groups([correct, control], labels, rng)
     return {name: _compared(spread, ours, theirs, confidence) for name, spread in SPREADS.items()}
 
 

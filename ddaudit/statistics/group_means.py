@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ddaudit.statistics.intervals import Interval
+from ddaudit.statistics.pigeonhole import percentile_interval, weights
 
 Floats = npt.NDArray[np.float64]
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -22,23 +22,21 @@ class GroupMeans:
     ----------
     means : array (groups,)
     drawn : array (resamples, groups)
-        No rows where there is a single model, which tells nothing of the next.
-    n : int
-        Images.
+    models : int
+        The fewest of any kind that was drawn together with this one.
+    images : int
     """
 
     means: Floats
     drawn: Floats
-    n: int
+    models: int
+    images: int
 
 
-def resampled_means(
-    tables: Sequence[npt.NDArray[np.bool_]],
-    groups: npt.NDArray[np.integer],
-    rng: np.random.Generator,
-    resamples: int = RESAMPLES,
+def means_of_groups(
+    tables: Sequence[npt.NDArray[np.bool_]], groups: npt.NDArray[np.integer], rng: np.random.Generator
 ) -> list[GroupMeans]:
-    """The accuracies by group of several kinds of models, drawn again together.
+    """The accuracies by group of several kinds of models, drawn again together (pigeonhole bootstrap).
 
     The models of each kind are drawn with replacement, and the images of each group, which are the same for all kinds.
 
@@ -49,35 +47,27 @@ def resampled_means(
     groups : int array (n,)
         0..groups-1, each with an image at least.
     rng : numpy.random.Generator
-    resamples : int
 
     Returns
     -------
     list of GroupMeans
-        One a table; without drawn ones where any table has a single model.
+        One a table.
 
     References
     ----------
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 8; Owen, Annals of Applied Statistics 1 (2007), for drawing rows and
-    columns of a table.
+    As `pigeonhole`.
     """
-    count = int(groups.max()) + 1
-    resamples = resamples if min(len(table) for table in tables) > 1 else 0
-
-    def shares(n: int) -> Floats:
-        drawn: Floats = rng.multinomial(n, np.full(n, 1 / n), resamples) / n
-        return drawn
-
-    models = [shares(len(table)) for table in tables]
-    means = [np.empty(count) for _ in tables]
-    drawn = [np.empty((resamples, count)) for _ in tables]
-    for group in range(count):
+    by_model = [weights(len(table), rng) for table in tables]
+    means: list[list[float]] = [[] for _ in tables]
+    drawn: list[list[Floats]] = [[] for _ in tables]
+    for group in range(int(groups.max()) + 1):
         inside = groups == group
-        images = shares(int(inside.sum()))
+        by_image = weights(int(inside.sum()), rng)
         for j, table in enumerate(tables):
-            means[j][group] = table[:, inside].mean()
-            drawn[j][:, group] = ((images @ table[:, inside].T) * models[j]).sum(1)
-    return [GroupMeans(m, d, len(groups)) for m, d in zip(means, drawn, strict=True)]
+            means[j].append(float(table[:, inside].mean()))
+            drawn[j].append(((by_image @ table[:, inside].T) * by_model[j]).sum(1))
+    fewest = min(len(table) for table in tables)
+    return [GroupMeans(np.array(m), np.stack(d, -1), fewest, len(groups)) for m, d in zip(means, drawn, strict=True)]
 
 
 def interval_of(
@@ -90,7 +80,7 @@ def interval_of(
     statistic : callable
         From the accuracies (..., groups) of each kind to (...).
     *kinds : GroupMeans
-        From one call of `resampled_means`.
+        From one call of `means_of_groups`.
     noise_adds : bool
         For a number that noise can only raise, such as a spread: the limits are mirrored at the estimate (basic bootstrap), which takes that out
         again, and none is below zero. Otherwise they are percentiles.
@@ -100,13 +90,11 @@ def interval_of(
     Returns
     -------
     Interval
-        ``n`` counts images; ``low`` and ``high`` are None where nothing was drawn.
+        ``n`` counts images; ``low`` and ``high`` are None where some kind has a single model.
     """
     value = float(statistic(*(kind.means for kind in kinds)))
-    if not len(kinds[0].drawn):
-        return Interval(value, None, None, confidence, kinds[0].n)
     drawn = statistic(*(kind.drawn for kind in kinds))
-    low, high = (float(q) for q in np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2]))
-    if noise_adds:
-        low, high = max(0.0, 2 * value - high), max(0.0, 2 * value - low)
-    return Interval(value, low, high, confidence, kinds[0].n)
+    found = percentile_interval(value, drawn, kinds[0].models, kinds[0].images, confidence)
+    if not noise_adds or found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(0.0, 2 * value - found.high), high=max(0.0, 2 * value - found.low))

@@ -28,13 +28,13 @@ def test_intervals_cover_the_spread_and_the_amplification(steepness: float) -> N
     subject = 3 + steepness * np.linspace(-1, 1, K)
     ours, theirs = population(subject, rng), population(control, rng)
     amplification = ours.std() - at_accuracy(theirs, ours.mean()).std()
-    runs = 40
+    runs = 25
     covered = np.zeros(2)
     false = 0
     for _ in range(runs):
         images = rng.normal(0, 2, len(LABELS))
         tables = outcomes(subject, images, rng), outcomes(control, images, rng)
-        found = compare_spread(*tables, LABELS, rng, resamples=200)["standard deviation"]
+        found = compare_spread(*tables, LABELS, rng)["standard deviation"]
         covered += [not found.subject.excludes(ours.std()), not found.amplification.excludes(amplification)]
         false += found.amplification.low > 0  # type: ignore[operator]
     assert (covered >= 0.85 * runs).all()
@@ -59,7 +59,7 @@ def test_moving_accuracies_reaches_the_mean_that_was_asked_for_and_keeps_their_o
 def test_the_coefficient_of_variation_is_the_deviation_as_a_share_of_the_mean() -> None:
     rng = np.random.default_rng(1)
     table = rng.random((MODELS, len(LABELS))) < 0.7
-    found = compare_spread(table, table, LABELS, rng, resamples=20)
+    found = compare_spread(table, table, LABELS, rng)
     mean = table.reshape(MODELS, K, EACH).mean((0, 2)).mean()
     assert found["coefficient of variation"].subject.value == pytest.approx(
         found["standard deviation"].subject.value / mean

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.curves import curve
@@ -15,8 +14,9 @@ from ddaudit.checks.stronger_controls import cost_of_further_models, further_mod
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.attributes import Attributes
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
-from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, resampled_means
+from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, means_of_groups
 from ddaudit.statistics.intervals import Interval
+from ddaudit.statistics.pigeonhole import power_of_shift
 from ddaudit.training.cost import Work
 
 #: A gap between aligned and conflicting examples beyond this, with its whole interval, is a failure.
@@ -101,14 +101,17 @@ def group(case: AuditCase) -> CheckResult:
     by_side = dict(
         zip(
             correct,
-            resampled_means([table[:, sides.used] for table in correct.values()], sides.groups, rng),
+            means_of_groups([table[:, sides.used] for table in correct.values()], sides.groups, rng),
             strict=True,
         )
     )
     gaps = {kind: interval_of(gap, means) for kind, means in by_side.items()}
     more = interval_of(lambda mine, other: gap(mine) - gap(other), by_side[""], by_side[RANDOM])
     share = attribute_share(case, aligned)
-    power = _power(gaps[""])
+    power = Power(
+        value=power_of_shift(gaps[""], PLANTED_GAP),
+        defect=f"aligned examples recognised {100 * PLANTED_GAP:g} points more often than conflicting ones (from the width of the interval, taken as normal)",
+    )
     return group.result(
         judge(material=_above(gaps[""], MARGIN), shown=_above(gaps[""], 0) or _above(more, 0), power=power),
         _finding(known, by_side[""], gaps, more),
@@ -177,7 +180,7 @@ def _within_classes(
         return []
     used = np.flatnonzero(np.isin(labels * number + values, kept))
     groups = np.searchsorted(kept, (labels * number + values)[used])
-    means = resampled_means([table[:, used] for table in correct.values()], groups, rng)
+    means = means_of_groups([table[:, used] for table in correct.values()], groups, rng)
 
     def gaps(by_cell: Floats) -> Floats:
         return np.stack([np.ptp(by_cell[..., places], axis=-1) for places in of_class], -1)
@@ -193,16 +196,6 @@ def _within_classes(
         )
         for name, of in (("mean", lambda x: x.mean(-1)), ("largest", lambda x: x.max(-1)))
     ]
-
-
-def _power(found: Interval) -> Power:
-    """How often a gap of that size, as uncertain as the one that was found, is shown."""
-    defect = f"aligned examples recognised {100 * PLANTED_GAP:g} points more often than conflicting ones"
-    if found.low is None or found.high is None:
-        return Power(value=None, defect=defect)
-    quantile = stats.norm.isf((1 - found.confidence) / 2)
-    error = max((found.high - found.low) / (2 * quantile), 1e-9)
-    return Power(value=float(stats.norm.cdf(PLANTED_GAP / error - quantile)), defect=defect)
 
 
 def _metric(name: str, estimates: dict[str, Interval], better: str) -> Metric:
