@@ -65,7 +65,12 @@ class Group:
 
 def battery(case: AuditCase) -> tuple[Attack, ...]:
     """The profile's attacks that can be made: DLR compares the first with the third class, and transfer needs something to come from."""
-    possible = {"apgd-dlr": case.audited.classes > 2, "transfer-architecture": bool(case.config.cross_architectures)}
+    three = case.audited.classes > 2
+    possible = {
+        "apgd-dlr": three,
+        "art-autoattack": three,
+        "transfer-architecture": bool(case.config.cross_architectures),
+    }
     wanted = [name.partition("/") for name in case.config.attacks]
     return tuple(
         MAKERS[name](case.config, "l2" if norm == "l2" else "linf")

@@ -22,7 +22,7 @@ from ddaudit.training.trainer import TrainedModel, train
 
 Cases = Callable[..., AuditCase]
 Sets = Callable[[Split, int], LabelledImages]
-FEW = {"seeds": 2, "control_draws": 2, "attack_models": 2, "attack_examples": 40, "attack_steps": 3}
+FEW = {"seeds": 2, "control_draws": 2, "attack_models": 2, "attack_examples": 40, "attack_few": 8, "attack_steps": 3}
 
 
 def table(result: CheckResult, name: str) -> Table:
@@ -67,7 +67,7 @@ def test_other_controls_and_transfer_stand_beside_where_the_profile_affords_them
     digits: Original, real_images: Sets, case_of: Cases
 ) -> None:
     wanted = ("fgsm", "pgd", "transfer-seed", "transfer-architecture")
-    few = FEW | {"attack_examples": 30, "attack_few": 10, "attacks": wanted, "cross_architectures": ("MLP",)}
+    few = FEW | {"attack_examples": 30, "attacks": wanted, "cross_architectures": ("MLP",)}
     case = case_of(real_images(digits.train, 10), digits, **few, matched_pixels=100 * 64 * 40 * 2)
     result = attacks.run(case)
     groups = ["audited set", "random real subset", "real subset of equal accuracy"]
@@ -116,7 +116,7 @@ def test_verdicts_follow_the_accuracy_at_the_radius_that_halves_the_controls(
     control, drop, verdicts = CASES[planted]
     weaker = {k: max(0.0, v - drop * (k > 0)) for k, v in control.items()}
     with_outcomes(monkeypatch, {"pgd": radii(weaker, 4, 600, 0)}, {"pgd": radii(control, 4, 600, 0)})
-    result = attacks.run(case_of(real_images(digits.train, 10), digits, attack_examples=600))
+    result = attacks.run(case_of(real_images(digits.train, 10), digits, attack_examples=600, attack_few=8))
     assert result.verdict in verdicts
     difference = result.metric("robust_accuracy_difference[pgd,linf,eps=4/255]")  # 0.44 of 0.9: about half
     assert difference.value == pytest.approx(-drop, abs=0.03)
@@ -131,7 +131,7 @@ def test_a_single_step_that_beats_the_iterated_attack_withholds_the_verdict(
     strong = {k: v / 2 for k, v in WHOLE.items()}
     masked = {"pgd": radii(WHOLE, 4, 600, 0), "fgsm": radii(strong, 4, 600, 0)}
     with_outcomes(monkeypatch, masked, {"pgd": radii(WHOLE, 4, 600, 0)})
-    result = attacks.run(case_of(real_images(digits.train, 10), digits, attack_examples=600))
+    result = attacks.run(case_of(real_images(digits.train, 10), digits, attack_examples=600, attack_few=8))
     assert result.verdict == "inconclusive"
     assert [a.held for a in result.assumptions] == [False]
 
@@ -170,7 +170,14 @@ def test_models_trained_adversarially_come_out_more_robust_by_an_interval_withou
     digits: Original, real_images: Sets, case_of: Cases, hardened: Callable[[str], None]
 ) -> None:
     hardened("audited file")
-    settings = {"seeds": 3, "control_draws": 3, "attack_models": 3, "attack_examples": 150, "attack_steps": 5}
+    settings = {
+        "seeds": 3,
+        "control_draws": 3,
+        "attack_models": 3,
+        "attack_examples": 150,
+        "attack_few": 8,
+        "attack_steps": 5,
+    }
     result = attacks.run(case_of(real_images(digits.train, 10), digits, **settings, attacks=("fgsm", "pgd")))
     difference, ratio = result.metrics[:2]
     assert difference.low is not None
