@@ -71,7 +71,7 @@ class AuditConfig:
     attack_examples, attack_models : int
         Test images attacked, on how many models of S and of the controls each.
     attack_few : int
-        Of these images, how many the costly attacks see, and the tests of the attacks.
+        Of these images, how many the costly attacks see.
     attack_steps, attack_restarts : int
         PGD iterations, and its random starts beside the image itself; the other attacks' budgets are multiples of the steps.
     matched_pixels : int

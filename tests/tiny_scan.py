@@ -26,7 +26,6 @@ CONFIG = ddaudit.AuditConfig(
     test_examples=100,
     attacks=("fgsm", "pgd"),
     attack_examples=10,
-    attack_few=3,
     attack_models=2,
     attack_steps=2,
     inversion_controls=6,

@@ -8,17 +8,17 @@ import numpy as np
 from scipy import stats
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.robustness.battery import RIGHT, ROUNDS, examples, shared_groups
+from ddaudit.checks.robustness.battery import ROUNDS, examples, shared_groups
 from ddaudit.checks.robustness.evasion import PGD, AttackTask
-from ddaudit.checks.robustness.evasion.examination import RISING, examine_into, examine_set
+from ddaudit.checks.robustness.evasion.examination import EXAMINED, RISING, examine_into, examine_set
 from ddaudit.checks.stronger_controls import Training
 from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.store import Arrays
 
 #: Models of S, and of random real subsets, whose attacks are tested.
 MODELS = {"audited set": 2, "random real subset": 1}
-#: Share of the images by which equal attacks may differ.
-SLACK = 0.05
+#: Share of the images by which equal attacks may differ, and how many at least.
+SLACK, LEAST_SLACK = 0.05, 2
 #: A count over chance this improbable is no chance.
 IMPROBABLE = 0.01
 
@@ -57,22 +57,21 @@ def tested(case: AuditCase) -> list[SanityTest]:
 
 def works(case: AuditCase) -> list[Work]:
     """What ``tested`` costs beside the trainings."""
-    tasks, images = _tasks(case), case.config.attack_few
+    tasks = _tasks(case)
     held = len(tasks) * case.held(lambda: tested(case))
     rounds = ROUNDS + len(RISING) + 10
-    passes = RIGHT * images * (rounds * case.config.attack_steps + 100)
+    passes = EXAMINED * (rounds * case.config.attack_steps + 100)
     return [Work("tests of the attacks", len(tasks), case.recipe, passes, GRADIENT, held)]
 
 
 def _tasks(case: AuditCase) -> list[tuple[Training, AttackTask]]:
     pixels, labels = examples(case)
     attack = PGD(steps=case.config.attack_steps)
-    few = case.config.attack_few
     found = []
     for group in shared_groups(case):
         for data, recipe, index in group.models[: MODELS[group.name]]:
             seeds = case.seed("train", index), case.seed("attacks/examination", index)
-            task = AttackTask(data, recipe, seeds[0], attack, pixels[:few], labels[:few], seeds[1], str(case.device))
+            task = AttackTask(data, recipe, seeds[0], attack, pixels, labels, seeds[1], str(case.device))
             found.append(((data, recipe, index), task))
     return found
 
@@ -84,7 +83,7 @@ def judged(measured: list[Arrays], classes: int) -> list[SanityTest]:
         return int(sum(int(np.sum(one[name])) for one in measured if name in one))
 
     images, asked = total("images"), total("asked")
-    slack = SLACK * images
+    slack = max(LEAST_SLACK, SLACK * images)
     rising = np.sum([one["rising"] for one in measured if "rising" in one] or [np.zeros(len(RISING))], axis=0)
 
     def of(count: int | float) -> str:

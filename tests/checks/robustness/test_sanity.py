@@ -26,7 +26,6 @@ LITTLE = {
     "control_draws": 2,
     "attack_models": 2,
     "attack_examples": 30,
-    "attack_few": 15,
     "attack_steps": 8,
 }
 

@@ -20,6 +20,8 @@ from ddaudit.training.store import Arrays, Store
 HUGE = 0.5
 #: Radii at which accuracy has to fall, in parts of the one at which PGD fools half.
 RISING = (0.25, 0.5, 1.0, 2.0, 4.0)
+#: Images that are attacked: the first that the model gets right.
+EXAMINED = 40
 #: The decision-based attack takes its images one by one.
 DECISIONS = 10
 SQUARES, RESTARTS = 100, 2
@@ -49,7 +51,7 @@ def _measured(victim: Victim, attack: PGD, pixels: np.ndarray, labels: np.ndarra
         "differ": int((answers.argmax(1) != victim.model.logits(pixels).argmax(1)).sum()),
         "unrepeatable": int((answers != victim.art.predict(pixels)).any(1).sum()),
     }
-    rows = np.flatnonzero(victim.right(pixels, labels))
+    rows = np.flatnonzero(victim.right(pixels, labels))[:EXAMINED]
     x, y = pixels[rows], labels[rows]
     seen["images"] = len(x)
     if not len(x):
