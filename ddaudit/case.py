@@ -250,6 +250,11 @@ class AuditCase:
         train = self.reference.train
         return [controls.k_means(train, self.audited, self.config.seed, i, self.store) for i in range(count)]
 
+    def k_means_ahead(self, count: int) -> list[Task]:
+        """For an executor, what makes ``k_means_subsets``."""
+        about = self.store.folder, self.reference.train, self.audited, self.config.seed
+        return [(controls.k_means_into, (*about, i)) for i in range(count)]
+
     def models_of(self, sets: Sequence[LabelledImages]) -> list[TrainedModel]:
         """One model of each set, with the seeds that S's models have."""
         return self.train_all([(one, self.recipe, i) for i, one in enumerate(sets)])

@@ -143,3 +143,8 @@ def own_distillations_into(
 ) -> None:
     """``own_distillations`` in a process of one's own: they land in the store at ``folder``."""
     own_distillations(original, like, count, distiller, run_seed, torch.device(device), Store(folder))
+
+
+def k_means_into(folder: Path, split: Split, like: LabelledImages, run_seed: int, index: int) -> None:
+    """``k_means`` in a process of one's own: the rows land in the store at ``folder``."""
+    k_means(split, like, run_seed, index, Store(folder))

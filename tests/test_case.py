@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.originals import Original, load_original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.training.recipe import Recipe
-from ddaudit.training.store import Store
+from ddaudit.training.store import ReadOnlyStore, Store
 from ddaudit.training.trainer import TrainedModel
 
 TINY = Recipe("tiny", architecture="MLP", epochs=2, lr=0.05)
@@ -168,3 +169,14 @@ def test_the_learning_rate_that_the_file_brings_reaches_the_published_recipe(dig
     case.config = replace(CONFIG, recipe="published")
     case.distilled = replace(case.distilled, provenance=replace(case.distilled.provenance, learning_rate=0.02))
     assert case.recipe.lr == case.cross_recipe.lr == 0.02
+
+
+def test_clean_sets_that_are_made_ahead_are_those_that_are_then_found(digits: Original, tmp_path: Path) -> None:
+    config = replace(CONFIG, inversion_controls=6, distillation_steps=1)
+    case = a_case(digits, config=config)
+    case.store = Store(tmp_path)
+    for function, arguments in [case.distilling_ahead(), *case.k_means_ahead(2)]:
+        function(*arguments)
+    case.store = ReadOnlyStore(tmp_path)
+    assert len(case.clean_distillations) == 2
+    assert len(case.k_means_subsets(2)) == 2

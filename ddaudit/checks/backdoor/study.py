@@ -87,16 +87,19 @@ class Study:
         return np.sort(rng.permutation(others)[:TRIED_IMAGES])
 
     @cached_property
-    def _real_sets(self) -> list[LabelledImages]:
-        """Two thirds of the clean sets: k-means subsets and random real subsets."""
-        case, third = self.case, self.case.config.inversion_controls // 3
-        central = case.k_means_subsets(third)
-        return [*central, *(case.real_subset(i) for i in range(case.config.inversion_controls - 2 * third))]
+    def _real_subsets(self) -> list[LabelledImages]:
+        third = self.case.config.inversion_controls // 3
+        return [self.case.real_subset(i) for i in range(self.case.config.inversion_controls - 2 * third)]
+
+    @cached_property
+    def _made_sets(self) -> list[LabelledImages]:
+        case = self.case
+        return [*case.clean_distillations, *case.k_means_subsets(case.config.inversion_controls // 3)]
 
     @cached_property
     def clean_sets(self) -> list[LabelledImages]:
         """Sets that are known to be clean: our own distillations from noise, k-means subsets and random real subsets, a third each."""
-        return [*self.case.clean_distillations, *self._real_sets]
+        return [*self._made_sets, *self._real_subsets]
 
     @cached_property
     def planted(self) -> list[Plant]:
@@ -112,11 +115,12 @@ class Study:
         return invert_set(self.case.store, *self._arguments(data))
 
     def invert_all(self) -> None:
-        """Have all inversions made side by side, where the executor can; the clean sets are distilled beside the first of them."""
+        """Have all inversions made side by side, where the executor can; what has to be made first is made beside the others."""
         case = self.case
-        there = [case.audited, *self._real_sets, *(plant.data for plant in self.planted)]
-        self.invert_ahead(there, case.distilling_ahead())
-        self.invert_ahead(case.clean_distillations)
+        there = [case.audited, *self._real_subsets, *(plant.data for plant in self.planted)]
+        making = [case.distilling_ahead(), *case.k_means_ahead(case.config.inversion_controls // 3)]
+        self.invert_ahead(there, *making)
+        self.invert_ahead(self._made_sets)
 
     def invert_ahead(self, sets: Sequence[LabelledImages], *others: Task) -> None:
         """Have the inversions of some sets made side by side, with other tasks, where the executor can."""
