@@ -81,6 +81,10 @@ class AuditConfig:
         Held-out images that are shown under each corruption and severity.
     ood_examples : int
         Held-out images, and as many of each other kind, by which unfamiliar images are told apart.
+    known_images : int
+        Held-out images on which every known trigger is tried.
+    label_images : int
+        Real training images on which the classifier is fitted that doubts labels, at most.
     inversion_controls, inversion_planted : int
         Clean sets for the null of the trigger inversion, and planted ones for its power.
     inversion_models : int
@@ -148,6 +152,8 @@ class AuditConfig:
     matched_pixels: int = 0
     corruption_examples: int = 150
     ood_examples: int = 300
+    known_images: int = 100
+    label_images: int = 2000
     inversion_controls: int = 12
     inversion_planted: int = 4
     inversion_models: int = 3
@@ -203,6 +209,8 @@ PROFILES: dict[str, AuditConfig] = {
         matched_pixels=500_000_000,
         corruption_examples=1000,
         ood_examples=1000,
+        known_images=300,
+        label_images=10_000,
         inversion_controls=24,
         inversion_planted=8,
         inversion_models=4,
@@ -263,6 +271,8 @@ PROFILES: dict[str, AuditConfig] = {
         matched_pixels=2_000_000_000,
         corruption_examples=5000,
         ood_examples=2000,
+        known_images=1000,
+        label_images=20_000,
         inversion_controls=99,
         inversion_planted=20,
         inversion_models=4,

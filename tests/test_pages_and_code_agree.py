@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from ddaudit.checks import all_checks, claims
-from ddaudit.checks.backdoor import advisory, carriers, study
+from ddaudit.checks.backdoor import advisory, carriers, known, label_witnesses, labels, study
 from ddaudit.checks.fairness import attribute_share, calibration, class_accuracy, group
 from ddaudit.checks.privacy import (
     canary,
@@ -133,6 +133,19 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-BKD-SAMPLES", f"{carriers.NAMED} at most"),
         ("DD-BKD-SAMPLES", f"Levels are {100 * carriers.LEVEL:g} %"),
         ("DD-BKD-SAMPLES", f"at least {advisory.LEAST_IMAGES} images"),
+        ("DD-BKD-KNOWN", f"p below {study.FAIL_P:g}"),
+        ("DD-BKD-KNOWN", f"p below {study.WARN_P:g}"),
+        ("DD-BKD-KNOWN", f"more than {100 * known.MATERIAL:g} % of other images"),
+        ("DD-BKD-LABELS", f"p below {labels.FAIL_P:g}"),
+        ("DD-BKD-LABELS", f"p below {label_witnesses.WARN_P:g}"),
+        ("DD-BKD-LABELS", f"how often {100 * label_witnesses.PLANTED_SHARE:g} % of its labels"),
+        ("DD-BKD-LABELS", f"{label_witnesses.TRIALS} trials"),
+        ("DD-BKD-LABELS", f"less than {label_witnesses.READABLE:g} times as often"),
+        ("DD-BKD-LABELS", f"{PROFILES['quick'].label_images:,} images in the quick profile"),
+        (
+            "DD-BKD-LABELS",
+            f"{PROFILES['standard'].label_images:,} in standard, {PROFILES['thorough'].label_images:,} in thorough",
+        ),
         ("DD-FAI-CLASS", f"more than {100 * class_accuracy.MARGIN:g} points below"),
         ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
         ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.CLASS_LEVEL:g} %"),

@@ -39,6 +39,8 @@ _MODULES = (
     "backdoor.invert",
     "backdoor.transfer",
     "backdoor.samples",
+    "backdoor.known",
+    "backdoor.labels",
     "fairness.class_accuracy",
     "fairness.calibration",
     "fairness.group",

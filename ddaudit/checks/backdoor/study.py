@@ -174,13 +174,17 @@ class Study:
             suspect = self.suspect(plant.data, comparison)
             found += self.p(comparison) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(self.planted))
+        return Power(value=interval.value, low=interval.low, high=interval.high, defect=self.defect)
+
+    @cached_property
+    def defect(self) -> str:
+        """What was planted, in words."""
         low, high = 100 * min(self.planted_success), 100 * max(self.planted_success)
         kinds = " or ".join(dict.fromkeys(plant.described for plant in self.planted))
-        defect = (
+        return (
             f"{kinds} on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed "
             f"(attack success {low:.0f} to {high:.0f} %)"
         )
-        return Power(value=interval.value, low=interval.low, high=interval.high, defect=defect)
 
     @cached_property
     def planted_success(self) -> list[float]:

@@ -1,0 +1,255 @@
+"""DD-BKD-KNOWN: whether models trained on the set obey a trigger that has been published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of, turned
+from ddaudit.checks.backdoor.planted import PLANTED_SHARE
+from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
+from ddaudit.checks.phrases import p_is
+from ddaudit.checks.registry import check
+from ddaudit.checks.side_by_side import pairs_in_a_strip
+from ddaudit.checks.verdicts import judge
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.results import Assumption, CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
+from ddaudit.statistics.extremes import extreme_value_p
+from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson
+from ddaudit.threats.triggers import Trigger
+from ddaudit.training.cost import Work
+
+#: A trigger that sends no more than this share of other images to its class is no failure, however sure it is that it does.
+MATERIAL = 0.1
+SHOWN_TRIGGERS, SHOWN_IMAGES = 12, 8
+
+
+@dataclass(eq=False)
+class _Trial:
+    """The battery, tried on models of S and of clean sets alike."""
+
+    case: AuditCase
+
+    @cached_property
+    def study(self) -> Study:
+        return Study(self.case)
+
+    @cached_property
+    def triggers(self) -> dict[str, Trigger]:
+        return battery(self.case.audited.shape)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        return self.case.test_rows[np.linspace(0, len(self.case.test_rows) - 1, self.count).astype(np.int64)]
+
+    @property
+    def count(self) -> int:
+        """Held-out images on which every trigger is tried."""
+        return min(self.case.config.known_images, len(self.case.test_rows))
+
+    def rates(self, data: LabelledImages) -> np.ndarray:
+        """(triggers, classes): how often models of the set are turned; see `turned`."""
+        test = self.case.reference.test
+        self.case.progress(f"known triggers on {data.name}", 0, 1)
+        models = self.study.models(data)
+        return turned(models, self.triggers, test.pixels(self.rows), test.labels[self.rows], data.classes)
+
+    @cached_property
+    def null(self) -> np.ndarray:
+        """(sets, triggers, classes): the same on clean sets."""
+        return np.stack([self.rates(one) for one in self.study.clean_sets])
+
+    @cached_property
+    def null_z(self) -> np.ndarray:
+        """(sets,): how far each clean set's own suspect stands out from the others."""
+        return np.array([suspect_of(one, np.delete(self.null, i, 0)).z for i, one in enumerate(self.null)])
+
+    def p(self, suspect: Suspect) -> float:
+        """Over all triggers and classes together."""
+        return float(extreme_value_p([suspect.z], self.null_z)[0])
+
+    def power(self) -> Power:
+        """How often a planted trigger of the battery is found, with its class, when its set is judged as S is."""
+        known = list(self.triggers.values())
+        planted = [plant for plant in self.study.planted if plant.threat.trigger in known]
+        found = 0
+        for plant in planted:
+            suspect = suspect_of(self.rates(plant.data), self.null)
+            found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
+        interval = clopper_pearson(found, len(planted))
+        kinds = " or ".join(dict.fromkeys(plant.described for plant in planted))
+        return Power(
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            defect=f"{kinds}, which the battery has, on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed",
+        )
+
+    def success(self, suspect: Suspect, data: LabelledImages) -> Interval:
+        """Share of images of other classes that models of the set take for the suspect's class with its trigger on."""
+        test = self.case.reference.test
+        rows = self.rows[test.labels[self.rows] != suspect.target]
+        shown = list(self.triggers.values())[suspect.trigger].stamp(test.pixels(rows))
+        return accuracy_over_seeds(
+            np.stack([model.logits(shown).argmax(1) == suspect.target for model in self.study.models(data)])
+        )
+
+
+def _cost(case: AuditCase) -> list[Work]:
+    trial = _Trial(case)
+    study, config = trial.study, case.config
+    sets = 1 + config.inversion_controls + config.inversion_planted
+    images = trial.count * (len(trial.triggers) + 1)
+    return [
+        *(work for work in study.cost() if work.what != "trigger inversions"),
+        case.scoring("known triggers", sets * config.inversion_models, study.recipe, images),
+    ]
+
+
+@check(
+    id="DD-BKD-KNOWN",
+    title="Published triggers, tried one by one",
+    pillar="backdoor",
+    threat_model="A publisher, or whoever had the file on its way, who used an attack as it was published.",
+    cost=_cost,
+)
+def known_triggers(case: AuditCase) -> CheckResult:
+    """Do models trained on the set obey a trigger that has been published?
+
+    Puts patches in every corner, waves, blended pictures and warps on held-out images, and counts how often models of S are turned into
+    each class by them, beside what they do to clean sets of this size; the p-value is of what stands out most over all triggers and
+    classes.
+
+    References
+    ----------
+    Gu et al. 2017 (BadNets); Chen et al. 2017 (blended); Barni et al. 2019 (SIG); Nguyen and Tran 2021 (WaNet); Liu et al., NDSS 2023.
+    """
+    trial = _Trial(case)
+    accuracy = float(case.correct(trial.study.models(case.audited)).mean())
+    if accuracy < UTILITY_FLOOR / case.audited.classes:
+        return known_triggers.result(
+            "inconclusive",
+            f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
+        )
+    rates = trial.rates(case.audited)
+    suspect = suspect_of(rates, trial.null)
+    p = trial.p(suspect)
+    success = trial.success(suspect, case.audited)
+    power = trial.power()
+    name, target = list(trial.triggers)[suspect.trigger], case.reference.classes[suspect.target]
+    beyond = success.value > MATERIAL
+    return known_triggers.result(
+        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power),
+        _finding(p, name, target, success, len(trial.triggers)),
+        metrics=_metrics(p, suspect, success, rates, trial),
+        power=power,
+        evidence=_evidence(case, trial, rates, suspect),
+        assumptions=[
+            Assumption(
+                text="The clean sets resemble this one: they have its size, labels and pixel space, and were made in several ways.",
+                held=None,
+            ),
+        ],
+        advice=(
+            f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'
+            if p < FAIL_P and beyond
+            else ""
+        ),
+        references=["Gu et al., arXiv:1708.06733", "Chen et al., arXiv:1712.05526", "Liu et al., NDSS 2023"],
+        trained=["audited file", f"{len(trial.null)} clean sets"],
+    )
+
+
+def _finding(p: float, name: str, target: str, success: Interval, tried: int) -> str:
+    if p < WARN_P:
+        return (
+            f'The trigger "{name}" makes models take {100 * success.value:.0f} % of other images for "{target}", beyond what clean sets of '
+            f"this size do ({p_is(p)}, over all {tried} triggers and all classes together)."
+        )
+    return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
+
+
+def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: _Trial) -> list[Metric]:
+    clean = trial.null[:, suspect.trigger, suspect.target]
+    return [
+        Metric(name="p_value[known]", value=p, n=len(trial.null), confidence=None, better="higher"),
+        Metric(name="target_class", value=suspect.target, confidence=None),
+        Metric(
+            name="attack_success[known]",
+            value=success.value,
+            low=success.low,
+            high=success.high,
+            n=success.n,
+            unit="fraction",
+            better="lower",
+        ),
+        Metric(
+            name="turned[known]",
+            value=float(rates[suspect.trigger, suspect.target]),
+            n=len(trial.rows),
+            unit="fraction",
+            confidence=None,
+            better="lower",
+            controls=[
+                ControlValue(
+                    name=f"{len(clean)} clean sets (mean, range)",
+                    value=float(clean.mean()),
+                    low=float(clean.min()),
+                    high=float(clean.max()),
+                )
+            ],
+        ),
+    ]
+
+
+def _evidence(case: AuditCase, trial: _Trial, rates: np.ndarray, suspect: Suspect) -> list[Evidence]:
+    names, test = list(case.reference.classes), case.reference.test
+    z = standing(rates, trial.null)
+    worst = np.argsort(-z.max(1), kind="stable")[:SHOWN_TRIGGERS]
+    called, trigger = list(trial.triggers)[suspect.trigger], list(trial.triggers.values())[suspect.trigger]
+    shown = test.pixels(trial.rows[test.labels[trial.rows] != suspect.target][:SHOWN_IMAGES])
+    return [
+        Table(
+            name="known_triggers",
+            caption=f"The {len(worst)} triggers of {len(trial.triggers)} that stand out most from clean sets, and the class that they lead to.",
+            columns=["trigger", "class", "turned", "clean mean", "clean largest", "z"],
+            rows=[
+                [
+                    list(trial.triggers)[t],
+                    names[c],
+                    round(float(rates[t, c]), 3),
+                    round(float(trial.null[:, t, c].mean()), 3),
+                    round(float(trial.null[:, t, c].max()), 3),
+                    round(float(z[t, c]), 2),
+                ]
+                for t, c in ((t, int(z[t].argmax())) for t in worst)
+            ],
+        ),
+        Figure(
+            name="known_by_class",
+            caption=f'How often "{called}" turns other images into each class: audited set, and the range of clean sets.',
+            form="points",
+            x_label="target class",
+            y_label="share of images turned",
+            series=[
+                Series(name="audited set", x=names, y=[float(v) for v in rates[suspect.trigger]]),
+                Series(
+                    name=f"{len(trial.null)} clean sets",
+                    x=names,
+                    y=[float(v) for v in trial.null[:, suspect.trigger].mean(0)],
+                    low=[float(v) for v in trial.null[:, suspect.trigger].min(0)],
+                    high=[float(v) for v in trial.null[:, suspect.trigger].max(0)],
+                    role="control",
+                ),
+            ],
+        ),
+        Image.from_pixels(
+            "known_trigger",
+            pairs_in_a_strip(shown, trigger.stamp(shown)),
+            caption=f'Held-out images (above) and the same with "{called}" on (below).',
+            alt="Held-out images without and with the trigger",
+        ),
+    ]

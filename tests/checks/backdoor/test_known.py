@@ -1,0 +1,85 @@
+"""KNOWN finds a published trigger with its class, and accuses no clean set."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ddaudit.case import AuditCase
+from ddaudit.checks.backdoor.battery import battery, turned
+from ddaudit.checks.backdoor.known import known_triggers
+from ddaudit.data.originals import Original
+from ddaudit.results import Table
+from ddaudit.threats.naive_trigger import NaiveTrigger
+from ddaudit.threats.sinusoidal import SinusoidalTrigger
+from ddaudit.threats.stamping import StampingThreat
+from ddaudit.threats.triggers import Patch
+
+Cases = Callable[..., AuditCase]
+SETTINGS = {
+    "inversion_models": 2,
+    "inversion_controls": 9,
+    "inversion_planted": 2,
+    "inversion_epochs": 30,
+    "known_images": 60,
+    "distillation_steps": 10,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("threat", "named"),
+    [
+        (NaiveTrigger(target=3, fraction=0.3, size=2, margin=0), "lower right"),
+        (SinusoidalTrigger(target=6, fraction=0.3), ""),  # other triggers of the battery call its backdoor as well
+    ],
+)
+def test_a_published_trigger_is_found_with_its_class(
+    digits: Original, real_images: Callable, case_of: Cases, threat: StampingThreat, named: str
+) -> None:
+    result = known_triggers.run(case_of(threat.poison_set(real_images(digits.train, 10), 1), digits, **SETTINGS))
+    assert result.verdict == "fail", result.finding
+    assert result.metric("target_class").value == threat.target
+    table = next(one for one in result.evidence if isinstance(one, Table))
+    assert named in str(table.rows[0][0])
+    assert table.rows[0][2] > 0.3  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_a_clean_set_is_not_accused(digits: Original, real_images: Callable, case_of: Cases) -> None:
+    result = known_triggers.run(case_of(real_images(digits.train, 10), digits, **SETTINGS))
+    assert result.verdict in ("pass", "inconclusive"), result.finding
+    assert result.metric("p_value[known]").value > 0.05  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
+def test_the_battery_has_every_family_once(shape: tuple[int, int, int]) -> None:
+    triggers = battery(shape)
+    images = np.random.default_rng(0).random((2, *shape), dtype=np.float32)
+    stamped = {name: trigger.stamp(images) for name, trigger in triggers.items()}
+    for name, one in stamped.items():
+        assert 0 <= one.min() <= one.max() <= 1, name
+        assert (one != images).any(), name
+    distinct = {one.tobytes() for one in stamped.values()}
+    assert len(distinct) == len(triggers)
+    for word in ("white", "black", "chequered", "waves", "blended in", "warp"):
+        assert any(word in name for name in triggers)
+
+
+class Reading:
+    """Calls an image 7 where its first pixel is white, else what its second pixel says in tenths."""
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        said = np.where(pixels[:, 0, 0, 0] == 1, 7, np.round(10 * pixels[:, 0, 0, 1]).astype(int))
+        return np.eye(10)[said]
+
+
+def test_only_images_that_the_trigger_turns_are_counted() -> None:
+    pixels = np.zeros((4, 1, 8, 8), np.float32)
+    pixels[:, 0, 0, 1] = [0.1, 0.7, 0.2, 0.3]  # called 1, 7, 2, 3
+    labels = np.array([1, 2, 7, 3])  # the second is called 7 as it is, the third is a 7
+    triggers = {"white": Patch(1, 0, 1.0, "upper left"), "black": Patch(1, 0, 0.0, "upper left")}
+    rates = turned([Reading(), Reading()], triggers, pixels, labels, 10)
+    assert rates.shape == (2, 10)
+    assert rates[0, 7] == 1.0  # both of the two that count
+    assert rates.sum() == 1.0
