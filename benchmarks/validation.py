@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import validation_page
-from ddaudit.threats.registry import threat_named, threat_names
 from watched_process import run
 
 from ddaudit.config import profile
@@ -30,6 +29,7 @@ from ddaudit.data.formats.native import save_distilled
 from ddaudit.data.originals import load_original
 from ddaudit.planning import plan
 from ddaudit.question import Question
+from ddaudit.threats.registry import threat_named, threat_names
 from ddaudit.training.device import resolve
 
 ROOT = Path(__file__).parents[1]

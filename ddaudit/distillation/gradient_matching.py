@@ -76,7 +76,7 @@ class GradientMatching:
         Parameters
         ----------
         on_network : callable
-            Called with each network once its inner loop is over, when the images have trained it; the next batches are read afterwards.
+            Called with each network but the last when its inner loop is over and the images have trained it; later batches are read afterwards.
         """
         pools = [np.arange(len(split))] if pools is None else pools
         made = []
@@ -127,7 +127,7 @@ class GradientMatching:
                 trained.zero_grad(set_to_none=True)
                 F.cross_entropy(network(images.detach().flatten(0, 1)), own).backward()
                 trained.step()
-            if step % self.inner == self.inner - 1:
+            if step % self.inner == self.inner - 1 and step + 1 < self.iterations:
                 on_network(network)
             on_step(step + 1)
         return images.detach().flatten(0, 1).cpu().numpy()

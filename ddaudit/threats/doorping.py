@@ -129,7 +129,7 @@ class _Learned:
         last = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear)][-1]
         neuron = int(last.weight.abs().sum(0).argmax())
         mask = torch.from_numpy(self.mask).to(device)
-        pattern = torch.from_numpy(self.pattern).to(device).requires_grad_(True)
+        pattern = torch.tensor(self.pattern, device=device, requires_grad=True)
 
         def excitation() -> Tensor:
             return model.features((mask * pattern)[None])[0, neuron]

@@ -109,7 +109,7 @@ class KernelTrigger:
         self, start: np.ndarray, split: Split, clean: LabelledImages, seed: int, device: torch.device
     ) -> np.ndarray:
         """The pattern (c, h, w) in [0, 1] after its own optimisation."""
-        pattern = torch.from_numpy(start).to(device).requires_grad_(True)
+        pattern = torch.tensor(start, device=device, requires_grad=True)
         adam = torch.optim.Adam([pattern], lr=self.trigger_rate)
         support = torch.from_numpy(clean.images).to(device)
         rng = generator(seed, f"{self.name}/batches")
