@@ -118,7 +118,7 @@ def _misread(victim: Victim, pixels: np.ndarray) -> np.ndarray:
     """
     greys = np.linspace(0, 1, 5, dtype=np.float32)[:, None, None, None] * np.ones_like(pixels[:1])
     candidates = np.concatenate([greys, pixels])
-    answers = victim.model.logits(candidates).argmax(1)
+    answers = victim.answers(candidates)
     differs = answers[None, :] != answers[len(greys) :, None]
     return candidates[differs.argmax(1)]
 

@@ -30,9 +30,9 @@ def smallest_radii(victim: Victim, attack: Attack, pixels: np.ndarray, labels: n
         0 where the model errs unattacked, inf where no radius fooled it.
     """
     found = np.zeros(len(pixels))
-    rows = np.flatnonzero(victim.right(pixels, labels))
-    if len(rows):
-        with threads(victim.model.recipe.threads), seeded(seed):
+    with threads(victim.model.recipe.threads), seeded(seed):
+        rows = np.flatnonzero(victim.right(pixels, labels))
+        if len(rows):
             found[rows] = attack.smallest(victim, pixels[rows], labels[rows])
     return found
 
