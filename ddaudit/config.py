@@ -97,6 +97,8 @@ class AuditConfig:
         Models of each set, beside those of the inversion, on which its triggers are tried.
     transfer_architectures : tuple of str
         Other architectures on which they are tried, with one model of each set.
+    transfer_unsuspected : bool
+        Whether triggers are tried on other networks also where none stands out on those of the search.
     samples_trainings : int
         Models trained without some of the images, in each round of the search for those that carry a trigger; 24 at least.
     inversion_width : int
@@ -164,6 +166,7 @@ class AuditConfig:
     samples_trainings: int = 36
     transfer_seeds: int = 1
     transfer_architectures: tuple[str, ...] = ("MLP",)
+    transfer_unsuspected: bool = False
     inversion_width: int = 32
     distillation_steps: int = 150
     threads: int = 1
@@ -218,6 +221,7 @@ PROFILES: dict[str, AuditConfig] = {
         samples_trainings=64,
         transfer_seeds=2,
         transfer_architectures=("MLP", "ConvNetBN"),
+        transfer_unsuspected=True,
         distillation_steps=300,
     ),
     "thorough": AuditConfig(
@@ -284,6 +288,7 @@ PROFILES: dict[str, AuditConfig] = {
         samples_trainings=200,
         transfer_seeds=4,
         transfer_architectures=("MLP", "ConvNetBN", "VGG11", "ResNet18"),
+        transfer_unsuspected=True,
         distillation_steps=2000,
     ),
 }

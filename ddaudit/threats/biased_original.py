@@ -5,21 +5,19 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torchvision.transforms.v2 import functional as TV
 
 from ddaudit.data.attributes import Attributes
 from ddaudit.data.originals import MOMENT_SAMPLE, Original, Split, load_original
 from ddaudit.data.splits import Subset, channel_moments
 from ddaudit.errors import AuditError
 from ddaudit.seeds import generator
+from ddaudit.threats.disturbances import disturbances
 
 #: Standard deviation of a digit's colour around that of its group, in pixel values; the middle of Biased-DD's five.
 COLOUR_NOISE = 0.01
@@ -84,7 +82,7 @@ class BiasedOriginal:
         test = _dealt(original.test.labels, classes, generator(0, f"biased/{self.kind}/test"))
         biased = BiasedSplit(original.train, self.kind, train, classes, "train")
         attribute = "colour" if self.kind == "coloured" else "corruption"
-        names = tuple(CORRUPTIONS) if self.kind == "corrupted" else tuple(str(v) for v in range(classes))
+        names = tuple(disturbances()) if self.kind == "corrupted" else tuple(str(v) for v in range(classes))
         if len(names) < classes:
             raise AuditError(f"{original.name} has {classes} classes, and there are only {len(names)} corruptions.")
         return Original(
@@ -151,7 +149,7 @@ class BiasedSplit:
         if self.kind == "coloured":
             return plain * self._colours[rows][:, :, None, None]
         disturbed = np.empty_like(plain)
-        for value, corrupt in enumerate(list(CORRUPTIONS.values())[: self.groups]):
+        for value, corrupt in enumerate(list(disturbances().values())[: self.groups]):
             mine = self.values[rows] == value
             if mine.any():
                 disturbed[mine] = corrupt(torch.from_numpy(plain[mine])).clamp(0, 1).numpy()
@@ -180,30 +178,3 @@ def palette(groups: int) -> np.ndarray:
     [[1.0, 0.2, 0.2], [0.2, 1.0, 0.2], [0.2, 0.2, 1.0]]
     """
     return np.round([colorsys.hsv_to_rgb(i / groups, 0.8, 1.0) for i in range(groups)], 6)
-
-
-def _noisy(images: Tensor) -> Tensor:
-    """The same grain on every image: what it hides differs from image to image, what it shows is the attribute alone."""
-    grain = generator(0, "biased/grain").normal(0, 0.12, images.shape[1:])
-    return images + torch.from_numpy(grain).to(images)
-
-
-def _pixelated(images: Tensor) -> Tensor:
-    height, width = images.shape[-2:]
-    small = TV.resize(images, [max(1, height // 2), max(1, width // 2)], antialias=True)
-    return TV.resize(small, [height, width], interpolation=TV.InterpolationMode.NEAREST)
-
-
-#: Ten disturbances of float images (n, 3, h, w) in [0, 1], each strong enough to be seen.
-CORRUPTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "none": lambda images: images,
-    "blur": partial(TV.gaussian_blur, kernel_size=[5, 5], sigma=[1.2, 1.2]),
-    "dark": partial(TV.adjust_brightness, brightness_factor=0.5),
-    "bright": partial(TV.adjust_brightness, brightness_factor=1.6),
-    "flat": partial(TV.adjust_contrast, contrast_factor=0.4),
-    "grey": partial(TV.adjust_saturation, saturation_factor=0.0),
-    "hue": partial(TV.adjust_hue, hue_factor=0.3),
-    "solarised": partial(TV.solarize, threshold=0.6),
-    "grain": _noisy,
-    "pixelated": _pixelated,
-}

@@ -8,7 +8,8 @@ import pytest
 from ddaudit.data.originals import Original, load_original
 from ddaudit.data.splits import ArraySplit
 from ddaudit.errors import AuditError
-from ddaudit.threats.biased_original import CORRUPTIONS, BiasedOriginal, original_named, palette
+from ddaudit.threats.biased_original import BiasedOriginal, original_named, palette
+from ddaudit.threats.disturbances import disturbances
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_some_images_read_as_they_do_in_the_whole(coloured: Original) -> None:
 def test_photographs_are_disturbed_each_group_in_its_own_way(photographs: Original) -> None:
     biased = BiasedOriginal("corrupted", 0.5).of(photographs)
     assert biased.attributes is not None
-    assert biased.attributes.values == tuple(CORRUPTIONS)
+    assert biased.attributes.values == tuple(disturbances())
     before, after = photographs.train.pixels(), biased.train.pixels()
     assert after.min() >= 0
     assert after.max() <= 1

@@ -12,7 +12,7 @@ from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study, Suspect, standout
 from ddaudit.checks.backdoor.unseen import Outcome, TrialTask, try_into, try_set
 from ddaudit.checks.phrases import p_is
-from ddaudit.checks.registry import check
+from ddaudit.checks.registry import SkippedError, check
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
@@ -165,6 +165,11 @@ def transfer(case: AuditCase) -> CheckResult:
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return transfer.result("inconclusive", f"Not assessable: models of the set reach only {100 * accuracy:.1f} %.")
     study.invert_all()
+    searched = study.p(study.compare(case.audited))
+    if searched >= WARN_P and not case.config.transfer_unsuspected:
+        raise SkippedError(
+            f"No trigger stands out on the networks of the search ({p_is(searched)}); standard and thorough try the largest all the same."
+        )
     trial.ahead()
     suspect, p, power = trial.suspect(case.audited), trial.p(case.audited), trial.power()
     successes = [trial.success(case.audited, witness) for witness in trial.witnesses]

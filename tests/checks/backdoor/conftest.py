@@ -40,10 +40,12 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         unseen: dict[int, float] | None = None,
         planted_unseen: float = 2.0,
         bare: float = 1.0,
+        unsuspected: bool = True,
     ) -> AuditCase:
         case = case_of(
             real_images(digits.train, 10), digits,
             inversion_controls=12, inversion_planted=4, inversion_models=1, inversion_epochs=40, distillation_steps=1,
+            transfer_unsuspected=unsuspected,
         )  # fmt: skip
         rng = np.random.default_rng(seed)
         study = Study(case)

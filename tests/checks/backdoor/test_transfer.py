@@ -11,6 +11,7 @@ from ddaudit.checks.backdoor.inversion import invert
 from ddaudit.checks.backdoor.study import Study
 from ddaudit.checks.backdoor.transfer import Trial, transfer
 from ddaudit.checks.backdoor.unseen import tried
+from ddaudit.checks.registry import SkippedError
 from ddaudit.data.originals import Original
 from ddaudit.results import Table
 from ddaudit.threats.naive_trigger import NaiveTrigger
@@ -46,6 +47,12 @@ def test_the_most_suspicious_trigger_of_a_clean_set_is_not_accused_for_being_tha
     staged: Callable[..., AuditCase], seed: int
 ) -> None:
     assert transfer.run(staged({}, seed=seed)).verdict == "pass"
+
+
+def test_the_quick_profile_tries_no_trigger_that_does_not_stand_out(staged: Callable[..., AuditCase]) -> None:
+    with pytest.raises(SkippedError, match="No trigger stands out"):
+        transfer.run(staged({}, unsuspected=False))
+    assert transfer.run(staged({TARGET: 2.0}, unsuspected=False)).verdict == "fail"
 
 
 def test_what_is_tried_on_other_models_and_images_is_the_trigger_with_its_price(
