@@ -1,0 +1,63 @@
+"""docs/validation.md says what the results of the study say, and nothing else."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "validation"
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import validation_page
+
+    yield validation_page.page
+    sys.modules.pop("validation_page")
+
+
+def test_the_page_is_the_one_that_the_results_make_and_there_is_none_without(page):
+    rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(RESULTS.glob("*.json"))]
+    file = ROOT / "docs" / "validation.md"
+    assert file.exists() == bool(rows)
+    assert not rows or file.read_text(encoding="utf-8") == page(rows), (
+        "make it again: python benchmarks/validation.py --page"
+    )
+
+
+def metric(name, value, low=None, high=None, controls=()):
+    return {"name": name, "value": value, "low": low, "high": high, "controls": list(controls)}
+
+
+def row(name, **changes):
+    attacks = [
+        metric("auc[loss]", 0.51, 0.50, 0.52, [metric("models that saw no member", 0.5, 0.49, 0.51)]),
+        metric("auc[nearest]", 0.57, 0.55, 0.6, [metric("sets that saw no member", 0.501, 0.48, 0.52)]),
+    ]
+    checks = [
+        {"id": "DD-UTL-ACCURACY", "verdict": "pass", "metrics": [metric("accuracy[ConvNet]", 0.42, 0.41, 0.43, [metric("random", 0.3)])]},
+        {"id": "DD-PRV-MIA", "verdict": "warn", "metrics": attacks},
+    ]  # fmt: skip
+    return {
+        "name": name, "planted": None, "profile": "quick", "code": 0, "seconds": 61.4, "memory": 2_500_000_000, "predicted": 50.0,
+        "overall": {"verdict": "warn"}, "pillars": {"utility": "pass", "privacy": "warn"}, "checks": checks, "not_run": [],
+        "subject": {"claims": {"ConvNet": 0.422}},
+    } | changes  # fmt: skip
+
+
+def test_a_scan_becomes_its_lines_with_the_strongest_attack_and_the_time_that_was_foretold(page):
+    text = page([row("dc")])
+    assert "| dc | - | pass | warn | - | - | - | warn |" in text
+    assert "| dc | 42.20 | 42.0 [41.0, 43.0] | 30.0 |" in text
+    assert "| dc | - | 0.570 [0.550, 0.600] nearest | 0.501 [0.480, 0.520] | warn |" in text
+    assert "| dc | 61 | 50 | 2,500 |" in text
+
+
+def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
+    failed = {"overall": {"verdict": "fail"}, "planted": "dark"}
+    by = [{"id": "DD-BKD-INVERT", "verdict": "fail", "metrics": []}]
+    text = page([row("a", **failed, checks=by), row("b", **failed, checks=by), row("c", planted="dark")])
+    assert "| dark | 3 | 2 [9, 99 %] | DD-BKD-INVERT |" in text
