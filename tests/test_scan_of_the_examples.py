@@ -47,7 +47,9 @@ def test_every_check_states_its_power_and_its_control(clean):
             continue
         assert check.power is not None, check.id
         assert any(metric.controls for metric in check.metrics), check.id
-        assert any(metric.low is not None and metric.low < metric.high for metric in check.metrics), check.id
+        # SANITY counts tests of the attacks that failed: no sample, and so no interval.
+        counts = check.id == "DD-ROB-SANITY"
+        assert counts or any(metric.low is not None and metric.low < metric.high for metric in check.metrics), check.id
 
 
 def test_the_leak_fails_privacy_and_names_the_right_training_images(store):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ddaudit.case import AuditCase
 from ddaudit.checks.registry import check
 from ddaudit.checks.robustness.battery import shared_groups
-from ddaudit.checks.robustness.soundness import MODELS, distrusted, tested, works
+from ddaudit.checks.robustness.soundness import MODELS, distrusted, examined, idle, judged, works
 from ddaudit.checks.verdicts import judge
-from ddaudit.results import Assumption, CheckResult, Metric, Table
+from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power, Table
 
 
 @check(
@@ -28,12 +28,32 @@ def sanity(case: AuditCase) -> CheckResult:
     ----------
     Carlini et al., On evaluating adversarial robustness, 2019; Athalye, Carlini & Wagner, ICML 2018; Croce & Hein, ICML 2020.
     """
-    tests = tested(case)
+    groups, classes = examined(case), case.audited.classes
+    every = [one for group in groups.values() for one in group]
+    tests = judged(every, classes)
     failed = [test for test in tests if not test.held]
+    caught = any(not test.held for test in judged([idle(one) for one in every], classes))
+    power = Power(
+        value=float(caught), defect="an attack that returns its input (made by counting all images as standing)"
+    )
     return sanity.result(
-        judge(material=False, shown=False, power=None, sound=not failed),
+        judge(material=False, shown=False, power=power, sound=not failed),
         _finding(len(tests), [test.text for test in failed], distrusted(tests)),
-        metrics=[Metric(name="sanity_tests_failed", value=len(failed), n=len(tests), confidence=None, better="lower")],
+        metrics=[
+            Metric(
+                name="sanity_tests_failed",
+                value=len(failed),
+                n=len(tests),
+                confidence=None,
+                better="lower",
+                controls=[
+                    ControlValue(name=name, value=sum(not test.held for test in judged(group, classes)))
+                    for name, group in groups.items()
+                    if name != "audited set"
+                ],
+            )
+        ],
+        power=power,
         evidence=[
             Table(
                 name="sanity_tests",

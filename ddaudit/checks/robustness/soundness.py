@@ -49,10 +49,25 @@ class SanityTest:
 
 def tested(case: AuditCase) -> list[SanityTest]:
     """The tests on models of S and of a control; each model is examined once, whichever check asks."""
+    return judged([one for group in examined(case).values() for one in group], case.audited.classes)
+
+
+def examined(case: AuditCase) -> dict[str, list[Arrays]]:
+    """What was measured on the models of S, and on those of the control, by the name of the group."""
     tasks = _tasks(case)
-    case.train_all([one for one, _ in tasks])
-    case.ahead("tests of the attacks", [(examine_into, (case.store.folder, task)) for _, task in tasks])
-    return judged([examine_set(case.store, task) for _, task in tasks], case.audited.classes)
+    case.train_all([one for _, one, _ in tasks])
+    case.ahead("tests of the attacks", [(examine_into, (case.store.folder, task)) for _, _, task in tasks])
+    found: dict[str, list[Arrays]] = {}
+    for group, _, task in tasks:
+        found.setdefault(group, []).append(examine_set(case.store, task))
+    return found
+
+
+def idle(measured: Arrays) -> Arrays:
+    """The same examination with an attack in the place of PGD that returns its input: every image stands, and none has moved."""
+    images = np.asarray(int(np.sum(measured["images"])))
+    standing = dict.fromkeys(("pgd", "doubled", "restarted", "huge", "unmoved"), images)
+    return {**measured, **standing, "rising": np.full(len(RISING), images)}
 
 
 def works(case: AuditCase) -> list[Work]:
@@ -64,7 +79,7 @@ def works(case: AuditCase) -> list[Work]:
     return [Work("tests of the attacks", len(tasks), case.recipe, passes, GRADIENT, held)]
 
 
-def _tasks(case: AuditCase) -> list[tuple[Training, AttackTask]]:
+def _tasks(case: AuditCase) -> list[tuple[str, Training, AttackTask]]:
     pixels, labels = examples(case)
     attack = PGD(steps=case.config.attack_steps)
     found = []
@@ -72,7 +87,7 @@ def _tasks(case: AuditCase) -> list[tuple[Training, AttackTask]]:
         for data, recipe, index in group.models[: MODELS[group.name]]:
             seeds = case.seed("train", index), case.seed("attacks/examination", index)
             task = AttackTask(data, recipe, seeds[0], attack, pixels, labels, seeds[1], str(case.device))
-            found.append(((data, recipe, index), task))
+            found.append((group.name, (data, recipe, index), task))
     return found
 
 

@@ -14,7 +14,7 @@ from ddaudit.checks.robustness.evasion import PGD, Victim, search
 from ddaudit.checks.robustness.evasion.examination import examine
 from ddaudit.checks.robustness.evasion.victim import art_classifier
 from ddaudit.checks.robustness.sanity import sanity
-from ddaudit.checks.robustness.soundness import EVERY, GRADIENTS, SanityTest, distrusted, judged
+from ddaudit.checks.robustness.soundness import EVERY, GRADIENTS, SanityTest, distrusted, idle, judged
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
 from ddaudit.training.trainer import TrainedModel, train
@@ -132,6 +132,15 @@ def test_an_attack_that_returns_its_input_is_caught(digits: Original, model: Tra
     tests = seen(digits, on(model, lambda network: network), Idle())
     assert failed(tests) >= {"bounds", "huge"}  # it moves nothing, and accuracy at a huge epsilon is not at chance
     assert "PGD" in distrusted(tests)
+
+
+def test_the_power_counts_as_an_attack_that_returns_its_input_would(digits: Original, model: TrainedModel) -> None:
+    rows = np.random.default_rng(0).permutation(len(digits.test))[:25]
+    pixels, labels = digits.test.pixels(rows), digits.test.labels[rows]
+    found = examine(on(model, lambda network: network), PGD(), pixels, labels, 1)
+    assert {"bounds", "huge", "iterated"} <= failed(judged([idle(found)], 10))
+    nothing = {name: np.zeros_like(value) for name, value in found.items()}
+    assert failed(judged([idle(nothing)], 10)) == set()  # with no image that a model gets right nothing would be caught
 
 
 @dataclass(frozen=True)
