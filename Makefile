@@ -59,7 +59,7 @@ wheel: install
 	rm -rf $(WHEEL_ENV)
 
 test: lint browser docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15
 	$(MAKE) wheel
 
 coverage: install-test
