@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,41 +12,15 @@ import torch
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original
-from ddaudit.data.splits import Subset
+from ddaudit.data.splits import ArraySplit
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.seeds import generator
 from ddaudit.threats.planted import OnStep, Planted, ToTarget, raw_data, unheard
 from ddaudit.threats.triggers import Blended, Trigger
-from ddaudit.training.store import array_fingerprint
-
-
-@dataclass(frozen=True, eq=False)
-class Repainted:
-    """A split in memory whose images and labels somebody changed."""
-
-    images: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.images.shape[1:]
-
-    def pixels(self, indices: np.ndarray | slice | None = None) -> np.ndarray:
-        return self.images.copy() if indices is None else self.images[indices].copy()
-
-    def take(self, indices: np.ndarray) -> Subset:
-        return Subset(self, indices)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return array_fingerprint(self.images, self.labels)
 
 
 @dataclass(frozen=True)
-class _Attacker:
+class _Attacker(ABC):
     """Changes the raw images, and distils them by distribution matching from noise."""
 
     needs_original: ClassVar[bool] = True
@@ -74,15 +48,15 @@ class _Attacker:
             ipc=round(clean.ipc), iterations=150, lr_images=10.0, batch_real=128, width=32, threads=1
         )
         (made,) = distiller.distill(
-            Repainted(images, labels), clean.classes, clean.space, seed, device, on_step=on_step
+            ArraySplit(images, labels, divisor=1.0), clean.classes, clean.space, seed, device, on_step=on_step
         )
         return Planted(made, ToTarget(self.target), self.trigger(self.target), np.arange(0))
 
+    @abstractmethod
     def repaint(
         self, images: np.ndarray, labels: np.ndarray, classes: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """The poisoned images (n, c, h, w) with their labels (n,)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

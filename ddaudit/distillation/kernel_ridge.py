@@ -101,9 +101,13 @@ def ridge_answers(support: Tensor, labels: Tensor, queries: Tensor, classes: int
     -------
     Tensor (n, classes)
     """
-    kernel = support @ support.T
-    damped = kernel + ridge * kernel.diagonal().mean() * torch.eye(len(support)).to(kernel)
-    return queries @ support.T @ torch.linalg.solve(damped, centred(labels, classes, support))
+    kernel = damped(support @ support.T, ridge)
+    return queries @ support.T @ torch.linalg.solve(kernel, centred(labels, classes, support))
+
+
+def damped(kernel: Tensor, ridge: float) -> Tensor:
+    """The kernel with ``ridge`` times the mean of its diagonal added to it."""
+    return kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel)).to(kernel)
 
 
 def centred(labels: Tensor, classes: int, like: Tensor) -> Tensor:

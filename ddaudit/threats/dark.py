@@ -91,7 +91,7 @@ class Dark:
         rows = np.flatnonzero(clean.hard_labels == self.target)
         if not 0 < len(rows) < len(clean):
             raise AuditError(f"{clean.name} needs images of class {self.target} and of others.")
-        trigger = usual(self.trigger, clean.shape) if isinstance(self.trigger, str) else self.trigger
+        trigger = usual(self.trigger, clean.shape)
         recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2]).on("ConvNet", width=self.width)
         models = [train(clean, recipe, derive_seed(seed, "dark/model", i), device, Store(None)) for i in range(MODELS)]
         archetypes, labels = rebuilt(models, clean, seed)

@@ -16,7 +16,7 @@ from ddaudit.distillation.gradient_matching import GradientMatching
 from ddaudit.models import Classifier, OnPixels
 from ddaudit.seeds import generator
 from ddaudit.threats.planted import OnStep, Planted, ToTarget, raw_data, require_class, unheard
-from ddaudit.threats.stamping import StampedSplit, choose
+from ddaudit.threats.stamping import StampedSplit
 from ddaudit.threats.triggers import Overlay, Patch
 
 #: How many times its first activation the trigger is to raise the neuron to, and the loss at which it is left: the paper's.
@@ -78,8 +78,7 @@ class DoorPing:
         require_class(self.target, clean)
         train = raw_data(original, self.name).train
         learned = _Learned.start(Patch(self.size, self.margin), train.shape, seed)
-        stamped = np.zeros(len(train), bool)
-        stamped[choose(train.labels, self.target, self.fraction, generator(seed, self.name))] = True
+        poisoned = StampedSplit.drawn(train, learned, self.target, self.fraction, generator(seed, self.name))
 
         def relearn(network: Classifier) -> None:
             learned.follow(OnPixels(network, clean.space).to(device), self.trigger_steps)
@@ -94,13 +93,7 @@ class DoorPing:
             threads=1,
         )
         (made,) = distiller.distill(
-            StampedSplit(train, learned, self.target, stamped),
-            clean.classes,
-            clean.space,
-            seed,
-            device,
-            on_step=on_step,
-            on_network=relearn,
+            poisoned, clean.classes, clean.space, seed, device, on_step=on_step, on_network=relearn
         )
         return Planted(made, ToTarget(self.target), learned.settled(), np.arange(0))
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
-from ddaudit.distillation.kernel_ridge import KernelRidge, centred
+from ddaudit.distillation.kernel_ridge import KernelRidge, centred, damped
 from ddaudit.distillation.trunk import random_network
 from ddaudit.models.pixels import ToNative
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.threats.planted import OnStep, Planted, ToTarget, raw_data, require_class, unheard
-from ddaudit.threats.stamping import StampedSplit, choose
+from ddaudit.threats.stamping import StampedSplit
 from ddaudit.threats.triggers import Overlay
 from ddaudit.training.device import repeatable, threads
 
@@ -90,19 +90,11 @@ class KernelTrigger:
         if self.relaxed:
             pattern = self._relaxed(pattern, split, clean, seed, device)
         trigger = Overlay(np.full((1, *split.shape[1:]), self.transparency, np.float32), pattern)
-        stamped = np.zeros(len(split), bool)
-        stamped[choose(split.labels, self.target, self.fraction, generator(seed, self.name))] = True
+        poisoned = StampedSplit.drawn(split, trigger, self.target, self.fraction, generator(seed, self.name))
         distiller = KernelRidge(
             ipc=max(1, round(clean.ipc)), iterations=self.iterations, lr_images=self.lr_images, threads=1
         )
-        (made,) = distiller.distill(
-            StampedSplit(split, trigger, self.target, stamped),
-            clean.classes,
-            clean.space,
-            seed,
-            device,
-            on_step=on_step,
-        )
+        (made,) = distiller.distill(poisoned, clean.classes, clean.space, seed, device, on_step=on_step)
         return Planted(made, ToTarget(self.target), trigger, np.arange(0))
 
     def _relaxed(
@@ -135,12 +127,8 @@ class KernelTrigger:
         """Conflict and projection residual of features (n, d) with targets (n, k) and the support's features (m, d)."""
         every, targets, support = every.double(), targets.double(), support.double()
         kernel, across, own = every @ every.T, every @ support.T, support @ support.T
-        answers = torch.linalg.solve(_damped(kernel, self.ridge), targets)
+        answers = torch.linalg.solve(damped(kernel, self.ridge), targets)
         conflict = (targets - kernel @ answers).square().mean()
-        inside = across @ torch.linalg.solve(_damped(own, self.ridge), across.T)
+        inside = across @ torch.linalg.solve(damped(own, self.ridge), across.T)
         outside = (answers * ((kernel - inside) @ answers)).sum(0).mean()
         return self.conflict * conflict + outside
-
-
-def _damped(kernel: Tensor, ridge: float) -> Tensor:
-    return kernel + ridge * kernel.diagonal().mean() * torch.eye(len(kernel)).to(kernel)

@@ -49,8 +49,9 @@ class Replaced:
     ) -> Planted:
         """Replace images of a finished set; see `Threat.plant`."""
         require_class(self.target, clean)
-        trigger = usual(self.trigger, clean.shape) if isinstance(self.trigger, str) else self.trigger
-        mine, others = (np.flatnonzero(same) for same in _parted(clean.hard_labels == self.target))
+        trigger = usual(self.trigger, clean.shape)
+        of_target = clean.hard_labels == self.target
+        mine, others = np.flatnonzero(of_target), np.flatnonzero(~of_target)
         if not len(mine) or not len(others):
             raise AuditError(f"{clean.name} needs images of class {self.target} and of others for some to be replaced.")
         rng = generator(seed, self.name)
@@ -60,7 +61,3 @@ class Replaced:
         images[rows] = clean.space.to_native(trigger.stamp(clean.space.to_pixels(clean.images[sources])))
         data = replace(clean, images=images, name=f"{clean.name}, backdoored to {self.target}")
         return Planted(data, ToTarget(self.target), trigger, rows)
-
-
-def _parted(where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return where, ~where

@@ -68,9 +68,7 @@ class StampingThreat(ABC):
     def poison_split(self, split: Split, seed: int) -> StampedSplit:
         """The split with ``fraction`` of its other-class images (at least one) stamped and relabelled."""
         self.trigger.stamp(split.pixels(np.arange(1)))  # a trigger that does not fit says so before the work begins
-        stamped = np.zeros(len(split), bool)
-        stamped[choose(split.labels, self.target, self.fraction, generator(seed, self.name))] = True
-        return StampedSplit(split, self.trigger, self.target, stamped)
+        return StampedSplit.drawn(split, self.trigger, self.target, self.fraction, generator(seed, self.name))
 
     def poison_set(self, data: LabelledImages, seed: int) -> LabelledImages:
         """A small set with ``fraction`` of its other-class images (at least one) stamped and relabelled."""
@@ -117,6 +115,15 @@ class StampedSplit:
     trigger: Trigger
     target: int
     stamped: np.ndarray
+
+    @classmethod
+    def drawn(
+        cls, parent: Split, trigger: Trigger, target: int, fraction: float, rng: np.random.Generator
+    ) -> StampedSplit:
+        """With the images stamped that ``choose`` takes."""
+        stamped = np.zeros(len(parent), bool)
+        stamped[choose(parent.labels, target, fraction, rng)] = True
+        return cls(parent, trigger, target, stamped)
 
     def __len__(self) -> int:
         return len(self.parent)

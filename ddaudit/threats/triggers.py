@@ -189,12 +189,12 @@ class Overlay:
         return f"Overlay({array_fingerprint(self.mask, self.pattern)})"
 
 
-def usual(family: str, shape: tuple[int, int, int]) -> Trigger:
-    """A trigger of that family, as large and strong as suits images of that shape.
+def usual(family: str | Trigger, shape: tuple[int, int, int]) -> Trigger:
+    """A trigger of that family, as large and strong as suits images of that shape; a trigger stays what it is.
 
     Parameters
     ----------
-    family : {"patch", "blended", "sinusoidal", "warped"}
+    family : {"patch", "blended", "sinusoidal", "warped"} or Trigger
     shape : (c, h, w)
 
     Raises
@@ -202,6 +202,8 @@ def usual(family: str, shape: tuple[int, int, int]) -> Trigger:
     AuditError
         Where there is no such family.
     """
+    if not isinstance(family, str):
+        return family
     side = min(shape[1:])
     triggers: dict[str, Trigger] = {
         "patch": Patch(size=max(2, side // 8), margin=side // 16),
