@@ -10,7 +10,7 @@ import base64
 import io
 import math
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -47,7 +47,29 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
 
-class ControlValue(Model):
+class Estimate(Protocol):
+    """A value with the ends of its interval, such as an ``Interval`` of the statistics."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def low(self) -> float | None: ...
+
+    @property
+    def high(self) -> float | None: ...
+
+
+class Estimated(Model):
+    """What has a value with an interval, and can be made of one."""
+
+    @classmethod
+    def of(cls, estimate: Estimate, **rest: Any) -> Self:
+        """With that value and interval; ``n`` and ``confidence``, where there are such, are said apart."""
+        return cls(**{"value": estimate.value, "low": estimate.low, "high": estimate.high, **rest})
+
+
+class ControlValue(Estimated):
     """The same metric, measured on a set that is known to be clean."""
 
     name: str
@@ -56,7 +78,7 @@ class ControlValue(Model):
     high: float | None = None
 
 
-class Metric(Model):
+class Metric(Estimated):
     """One number with everything needed to judge it. Rates are fractions."""
 
     name: str
@@ -70,7 +92,7 @@ class Metric(Model):
     controls: list[ControlValue] = []
 
 
-class Power(Model):
+class Power(Estimated):
     """Probability of flagging the planted defect at this budget, and what was planted."""
 
     value: float | None

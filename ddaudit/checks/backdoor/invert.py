@@ -113,13 +113,5 @@ def _metrics(p: float, comparison: CleanComparison, suspect: Suspect, clean: int
         Metric(name="p_value[inversion]", value=p, n=clean, confidence=None, better="higher"),
         Metric(name="rank_p_value[inversion]", value=float(comparison.rank_p.min()), n=clean, confidence=None),
         Metric(name="target_class", value=suspect.target, confidence=None),
-        Metric(
-            name="trigger_success",
-            value=success.value,
-            low=success.low,
-            high=success.high,
-            n=success.n,
-            unit="fraction",
-            better="lower",
-        ),
+        Metric.of(success, name="trigger_success", n=success.n, unit="fraction", better="lower"),
     ]

@@ -81,10 +81,8 @@ class _Trial:
             found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(planted))
         kinds = " or ".join(dict.fromkeys(plant.described for plant in planted))
-        return Power(
-            value=interval.value,
-            low=interval.low,
-            high=interval.high,
+        return Power.of(
+            interval,
             defect=f"{kinds}, which the battery has, on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed",
         )
 
@@ -177,15 +175,7 @@ def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, t
     return [
         Metric(name="p_value[known]", value=p, n=len(trial.null), confidence=None, better="higher"),
         Metric(name="target_class", value=suspect.target, confidence=None),
-        Metric(
-            name="attack_success[known]",
-            value=success.value,
-            low=success.low,
-            high=success.high,
-            n=success.n,
-            unit="fraction",
-            better="lower",
-        ),
+        Metric.of(success, name="attack_success[known]", n=success.n, unit="fraction", better="lower"),
         Metric(
             name="turned[known]",
             value=float(rates[suspect.trigger, suspect.target]),

@@ -82,10 +82,8 @@ def _power(witnesses: Witnesses) -> Power:
     flips, swaps = witnesses.flips_found(), witnesses.swaps_found()
     harder = min(flips, swaps, key=lambda one: one.value)
     count = max(1, round(PLANTED_SHARE * len(witnesses.labels)))
-    return Power(
-        value=harder.value,
-        low=harder.low,
-        high=harder.high,
+    return Power.of(
+        harder,
         defect=f"labels of {count} of the set's images flipped at random (found {100 * flips.value:.0f} % of the time), or those of two "
         f"classes exchanged (found for {100 * swaps.value:.0f} % of the pairs, by exchanging answers of the set's models)",
     )
@@ -122,25 +120,15 @@ def _metrics(p_swap: float, p_flip: np.ndarray, flagged: np.ndarray, witnesses: 
         Metric(
             name="doubted_labels", value=len(flagged), n=len(p_flip), unit="images", confidence=None, better="lower"
         ),
-        Metric(
+        Metric.of(
+            recognised,
             name="recognised[reference]",
-            value=recognised.value,
-            low=recognised.low,
-            high=recognised.high,
             n=recognised.n,
             unit="fraction",
             better="higher",
-            controls=[ControlValue(name="held-out real images", value=real.value, low=real.low, high=real.high)],
+            controls=[ControlValue.of(real, name="held-out real images")],
         ),
-        Metric(
-            name="recognised[rest of the set]",
-            value=agreed.value,
-            low=agreed.low,
-            high=agreed.high,
-            n=agreed.n,
-            unit="fraction",
-            better="higher",
-        ),
+        Metric.of(agreed, name="recognised[rest of the set]", n=agreed.n, unit="fraction", better="higher"),
     ]
 
 

@@ -90,10 +90,8 @@ def _power(case: AuditCase, study: Study) -> Power:
     comparison = study.compare(plant.data)
     found = find_carriers(case, plant.data, study.suspect(plant.data, comparison))
     interval = clopper_pearson(int(np.isin(plant.rows, found.rows).sum()), len(plant.rows))
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+    return Power.of(
+        interval,
         defect=f"each of {len(plant.rows)} images with {plant.described} in a random real subset of {len(plant.data)}",
     )
 

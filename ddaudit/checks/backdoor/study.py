@@ -174,7 +174,7 @@ class Study:
             suspect = self.suspect(plant.data, comparison)
             found += self.p(comparison) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(self.planted))
-        return Power(value=interval.value, low=interval.low, high=interval.high, defect=self.defect)
+        return Power.of(interval, defect=self.defect)
 
     @cached_property
     def defect(self) -> str:

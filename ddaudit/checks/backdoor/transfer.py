@@ -119,7 +119,7 @@ class Trial:
         )
         interval = clopper_pearson(found, len(planted))
         defect = self.study.power.defect
-        return Power(value=interval.value, low=interval.low, high=interval.high, defect=defect)
+        return Power.of(interval, defect=defect)
 
 
 def _cost(case: AuditCase) -> list[Work]:
@@ -226,11 +226,9 @@ def _metrics(witness: Witness, p: float, success: Interval, clean: list[float]) 
     name = f"{len(clean)} clean sets (median, 95 % range)"
     return [
         Metric(name=f"p_value[transfer,{witness.name}]", value=p, n=len(clean), confidence=None, better="higher"),
-        Metric(
+        Metric.of(
+            success,
             name=f"trigger_success[{witness.name}]",
-            value=success.value,
-            low=success.low,
-            high=success.high,
             n=success.n,
             unit="fraction",
             better="lower",

@@ -58,7 +58,7 @@ class AttributeShare:
         if self.ours is not None and self.control is not None:
             ours, theirs = (clopper_pearson(int(shown.sum()), len(shown)) for shown in (self.ours, self.control))
             beside = [
-                ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high),
+                ControlValue.of(theirs, name="random real subset"),
                 ControlValue(name="original, train", value=self.original),
             ]
             found.append(_metric("aligned_share", ours, beside))
@@ -168,4 +168,4 @@ def _lesson(case: AuditCase, known: Attributes, aligned: np.ndarray) -> tuple[La
 
 
 def _metric(name: str, found: Interval, controls: list[ControlValue]) -> Metric:
-    return Metric(name=name, value=found.value, low=found.low, high=found.high, n=found.n, controls=controls)
+    return Metric.of(found, name=name, n=found.n, controls=controls)

@@ -156,10 +156,8 @@ def _power(ours: Answers, theirs: Answers, rng: np.random.Generator) -> Power:
             planted = right | (drawn < -excess / max(1 - right.mean(), 1e-9))
         found += _above(score_difference_over_seeds(calibration_gaps(confidence, planted, groups), control), 0)
     interval = clopper_pearson(found, SIMULATIONS)
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+    return Power.of(
+        interval,
         defect=f"accuracy {100 * PLANTED:g} points further from the confidence than the control's (made by counting right answers of the set's models as "
         "wrong, or wrong ones as right)",
     )
@@ -167,19 +165,17 @@ def _power(ours: Answers, theirs: Answers, rng: np.random.Generator) -> Power:
 
 def _metric(name: str, table: Callable[[Answers], np.ndarray], ours: Answers, theirs: Answers) -> Metric:
     found, control = score_over_seeds(table(ours)), score_over_seeds(table(theirs))
-    return Metric(
+    return Metric.of(
+        found,
         name=name,
-        value=found.value,
-        low=found.low,
-        high=found.high,
         n=found.n,
         better="" if name.startswith("overconfidence") else "lower",
-        controls=[ControlValue(name=CONTROL, value=control.value, low=control.low, high=control.high)],
+        controls=[ControlValue.of(control, name=CONTROL)],
     )
 
 
 def _difference(name: str, found: Interval) -> Metric:
-    return Metric(name=name, value=found.value, low=found.low, high=found.high, n=found.n, better="lower")
+    return Metric.of(found, name=name, n=found.n, better="lower")
 
 
 def _finding(ours: Answers, theirs: Answers, worse: Interval, sure: Interval) -> str:

@@ -131,10 +131,8 @@ def _worst(by_class: list[Interval]) -> int:
 def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes: int, seed: int) -> Power:
     ours, theirs = ([table[:, labels == c] for c in range(classes)] for table in (correct, control))
     interval = power_of_drop(ours, theirs, PLANTED_DROP, seed=seed, confidence=1 - CLASS_LEVEL / classes)
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+    return Power.of(
+        interval,
         defect=f"one class {100 * PLANTED_DROP:g} points below the control (made by counting right answers of the set's models as wrong)",
     )
 
@@ -142,19 +140,13 @@ def _power(correct: np.ndarray, control: np.ndarray, labels: np.ndarray, classes
 def _metric(name: str, estimates: dict[str, Interval]) -> Metric:
     """An accuracy of S, whose kind is "", with the same of every control."""
     ours = estimates[""]
-    return Metric(
+    return Metric.of(
+        ours,
         name=name,
-        value=ours.value,
-        low=ours.low,
-        high=ours.high,
         n=ours.n,
         unit="fraction",
         better="higher",
-        controls=[
-            ControlValue(name=kind, value=one.value, low=one.low, high=one.high)
-            for kind, one in estimates.items()
-            if kind
-        ],
+        controls=[ControlValue.of(one, name=kind) for kind, one in estimates.items() if kind],
     )
 
 
@@ -163,28 +155,18 @@ def _spread_metrics(spreads: dict[str, SpreadComparison]) -> list[Metric]:
     for kind, found in spreads.items():
         ours, theirs, more = found.subject, found.control, found.amplification
         metrics += [
-            Metric(
+            Metric.of(
+                ours,
                 name=_SPREAD_METRICS[kind],
-                value=ours.value,
-                low=ours.low,
-                high=ours.high,
                 confidence=ours.confidence,
                 n=ours.n,
                 better="lower",
                 controls=[
-                    ControlValue(name=RANDOM, value=theirs.value, low=theirs.low, high=theirs.high),
+                    ControlValue.of(theirs, name=RANDOM),
                     ControlValue(name=f"{RANDOM} at the set's accuracy", value=found.matched),
                 ],
             ),
-            Metric(
-                name=f"spread_amplification[{kind}]",
-                value=more.value,
-                low=more.low,
-                high=more.high,
-                confidence=more.confidence,
-                n=more.n,
-                better="lower",
-            ),
+            Metric.of(more, name=f"spread_amplification[{kind}]", confidence=more.confidence, n=more.n, better="lower"),
         ]
     return metrics
 

@@ -120,7 +120,7 @@ def group(case: AuditCase) -> CheckResult:
             _metric("conflicting_accuracy", {kind: _side(means, 1) for kind, means in by_side.items()}, "higher"),
             _metric("uniform_accuracy", {k: _uniform(m, len(known.values)) for k, m in by_side.items()}, "higher"),
             _metric("bias_gap", gaps, "lower"),
-            Metric(name="bias_amplification", value=more.value, low=more.low, high=more.high, n=more.n, better="lower"),
+            Metric.of(more, name="bias_amplification", n=more.n, better="lower"),
             *_within_classes(correct, labels, values, len(known.values), rng),
             *share.metrics(),
         ],
@@ -208,11 +208,7 @@ def _metric(name: str, estimates: dict[str, Interval], better: str) -> Metric:
             "high": ours.high,
             "n": ours.n,
             "better": better,
-            "controls": [
-                ControlValue(name=kind, value=one.value, low=one.low, high=one.high)
-                for kind, one in estimates.items()
-                if kind
-            ],
+            "controls": [ControlValue.of(one, name=kind) for kind, one in estimates.items() if kind],
         }
     )
 

@@ -95,7 +95,7 @@ def canary(case: AuditCase) -> CheckResult:
             ),
             Metric(name="epsilon_attainable", value=found.attainable, confidence=key.confidence, n=len(scores)),
             _right(found, {UNSEEN: unseen, TOLD: told}, key.guesses),
-            Metric(name="auc[canary]", value=area.value, low=area.low, high=area.high, n=len(scores), better="lower"),
+            Metric.of(area, name="auc[canary]", n=len(scores), better="lower"),
         ],
         power=power,
         evidence=[_guesses(found, inside), _sealed(sealed), _figure(scores, inside)],
@@ -154,11 +154,9 @@ def _right(found: OneRun, controls: dict[str, OneRun], guesses: int) -> Metric:
         return clopper_pearson(one.correct, guesses)
 
     ours = share(found)
-    return Metric(
+    return Metric.of(
+        ours,
         name="right_guesses",
-        value=ours.value,
-        low=ours.low,
-        high=ours.high,
         n=guesses,
         better="lower",
         controls=[

@@ -100,18 +100,14 @@ def dpsgd(case: AuditCase) -> CheckResult:
         ),
         _finding(ours, private, areas, compared, shown),
         metrics=[
-            Metric(
+            Metric.of(
+                area,
                 name=f"auc[{attack}]",
-                value=area.value,
-                low=area.low,
-                high=area.high,
                 confidence=CONFIDENCE,
                 n=judges.n_in + judges.n_out,
                 better="lower",
                 controls=[
-                    ControlValue(
-                        name="DP-SGD of the same accuracy", value=theirs.value, low=theirs.low, high=theirs.high
-                    )
+                    ControlValue.of(theirs, name="DP-SGD of the same accuracy")
                     for theirs in (compared[attack][0] if compared else None,)
                     if theirs
                 ],
@@ -119,11 +115,9 @@ def dpsgd(case: AuditCase) -> CheckResult:
             for attack, area in areas.items()
         ]
         + [
-            Metric(
+            Metric.of(
+                minus,
                 name=f"auc_above_dpsgd[{attack}]",
-                value=minus.value,
-                low=minus.low,
-                high=minus.high,
                 confidence=CONFIDENCE,
                 n=judges.n_in + judges.n_out,
                 better="lower",

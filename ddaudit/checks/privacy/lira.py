@@ -192,15 +192,13 @@ def _resampling(seed: int, purpose: str) -> np.random.Generator:
 
 
 def _metric(name: str, i: Interval, n: int, control: str, beside: Interval) -> Metric:
-    return Metric(
+    return Metric.of(
+        i,
         name=name,
-        value=i.value,
-        low=i.low,
-        high=i.high,
         confidence=round(i.confidence, 3),
         n=n,
         better="lower",
-        controls=[ControlValue(name=control, value=beside.value, low=beside.low, high=beside.high)],
+        controls=[ControlValue.of(beside, name=control)],
     )
 
 

@@ -147,15 +147,13 @@ def _who_is_asked(case: AuditCase, n_in: int, n_out: int) -> str:
 def _metric(one: Outcome, n: int) -> Metric:
     scored = "sets" if one.attack == "nearest" else "models"
     controls = [(f"{scored} that saw no member", one.blind), (f"{scored} of the members themselves", one.positive)]
-    return Metric(
+    return Metric.of(
+        one.area,
         name=f"auc[{one.attack}]",
-        value=one.area.value,
-        low=one.area.low,
-        high=one.area.high,
         confidence=one.area.confidence,
         n=n,
         better="lower",
-        controls=[ControlValue(name=name, value=i.value, low=i.low, high=i.high) for name, i in controls],
+        controls=[ControlValue.of(i, name=name) for name, i in controls],
     )
 
 
@@ -167,7 +165,7 @@ def _low_rates(scores: Scores) -> tuple[list[Metric], list[str]]:
             for attack in ATTACKS:
                 i = tpr_at_fpr(*scores.sides(attack), fpr)
                 name = f"tpr@fpr={fpr:g}[{attack}]"
-                metrics.append(Metric(name=name, value=i.value, low=i.low, high=i.high, n=i.n, better="lower"))
+                metrics.append(Metric.of(i, name=name, n=i.n, better="lower"))
         except TooFewExamplesError as refusal:
             refusals.append(not_given(fpr, refusal))
     return metrics, refusals

@@ -73,11 +73,8 @@ def resemblance(case: AuditCase) -> CheckResult:
     by_set = [holm([one.p[i] for one in found.values()]) for i in range(1 + PLANTED_SETS)]
     seen = [bool(p.min() < LEANING_P) for p in by_set]
     power = clopper_pearson(sum(seen[1:]), PLANTED_SETS)
-    planted = Power(
-        value=power.value,
-        low=power.low,
-        high=power.high,
-        defect=f"sets whose every image is to {100 * PLANTED_SHARE:g} % a training image of its class",
+    planted = Power.of(
+        power, defect=f"sets whose every image is to {100 * PLANTED_SHARE:g} % a training image of its class"
     )
     shares = {name: clopper_pearson(one.counts[0], len(pixels)) for name, one in found.items()}
     closest, held_out = (one.of(len(pixels)) for one in by_distance["pixels"])
@@ -94,11 +91,9 @@ def resemblance(case: AuditCase) -> CheckResult:
         _finding(shares, seen[0]),
         metrics=[
             *[
-                Metric(
+                Metric.of(
+                    share,
                     name=f"nearest_is_training_image[{name}]",
-                    value=share.value,
-                    low=share.low,
-                    high=share.high,
                     n=share.n,
                     unit="fraction",
                     better="lower",
@@ -110,11 +105,9 @@ def resemblance(case: AuditCase) -> CheckResult:
                 Metric(name=f"p_value[{name}]", value=float(value), n=len(pixels), confidence=None)
                 for name, value in zip(found, by_set[0], strict=True)
             ],
-            Metric(
+            Metric.of(
+                ratio,
                 name="distance_ratio",
-                value=ratio.value,
-                low=ratio.low,
-                high=ratio.high,
                 n=ratio.n,
                 better="higher",
                 controls=[ControlValue(name="where nothing leaks", value=1.0)],

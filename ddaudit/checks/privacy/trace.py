@@ -78,25 +78,15 @@ def trace(case: AuditCase) -> CheckResult:
     whole = [one for one in found if one.family == "whole"]
     smallest = next((one.strength for one in whole if one.share.value >= FOUND), None)
     best = whole[-1]
-    power = Power(
-        value=best.share.value,
-        low=best.share.low,
-        high=best.share.high,
+    power = Power.of(
+        best.share,
         defect=f"synthetic images that keep a whitened correlation of {best.strength:g} with the training image they started from",
     )
     return trace.result(
         judge(material=material, shown=bool(flagged.any()) or leaning < LEANING_P, power=power),
         _finding(pairs, leaning, nearer),
         metrics=[
-            Metric(
-                name="traced_share",
-                value=share.value,
-                low=share.low,
-                high=share.high,
-                n=len(flagged),
-                unit="fraction",
-                better="lower",
-            ),
+            Metric.of(share, name="traced_share", n=len(flagged), unit="fraction", better="lower"),
             Metric(
                 name="nearest_is_training_image",
                 value=nearer / len(flagged),

@@ -131,10 +131,8 @@ def _stronger(ours: Outcome) -> bool:
 
 def _power(ours: np.ndarray, theirs: np.ndarray, compared: float, seed: int) -> Power:
     interval = power_of_drop([stands(ours, compared)], [stands(theirs, compared)], PLANTED_DROP, seed=seed)
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+    return Power.of(
+        interval,
         defect=f"robust accuracy {100 * PLANTED_DROP:g} points below the control's (made by counting right answers of the set's models as wrong)",
     )
 

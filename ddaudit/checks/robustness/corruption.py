@@ -127,11 +127,7 @@ def _accuracy(table: np.ndarray, corruption: int, severity: int) -> Interval:
 
 
 def _metric(name: str, ours: Interval, theirs: Interval | None = None, *, better: Literal["higher", "lower"]) -> Metric:
-    controls = (
-        [ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high)]
-        if theirs
-        else []
-    )
+    controls = [ControlValue.of(theirs, name="random real subset")] if theirs else []
     return Metric(
         name=name, value=float(ours.value), low=ours.low, high=ours.high, n=ours.n, better=better, controls=controls
     )

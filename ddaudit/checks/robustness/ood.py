@@ -81,15 +81,7 @@ def out_of_distribution(case: AuditCase) -> CheckResult:
         _finding(gaps, found, kinds),
         metrics=[
             *(
-                Metric(
-                    name=f"auroc_difference[{score}]",
-                    value=gap.value,
-                    low=gap.low,
-                    high=gap.high,
-                    confidence=CONFIDENCE,
-                    n=gap.n,
-                    better="higher",
-                )
+                Metric.of(gap, name=f"auroc_difference[{score}]", confidence=CONFIDENCE, n=gap.n, better="higher")
                 for score, gap in gaps.items()
             ),
             *(_metric(f"auroc[{score},{kind}]", *pair) for (score, kind), pair in found.items()),
@@ -128,14 +120,8 @@ def familiarity(logits: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _metric(name: str, ours: Interval, theirs: Interval) -> Metric:
-    return Metric(
-        name=name,
-        value=ours.value,
-        low=ours.low,
-        high=ours.high,
-        n=ours.n,
-        better="higher",
-        controls=[ControlValue(name="random real subset", value=theirs.value, low=theirs.low, high=theirs.high)],
+    return Metric.of(
+        ours, name=name, n=ours.n, better="higher", controls=[ControlValue.of(theirs, name="random real subset")]
     )
 
 

@@ -43,22 +43,18 @@ def accuracy(case: AuditCase) -> CheckResult:
     power = _power(control.mean(1))
     name = case.recipe.architecture
     metrics = [
-        Metric(
+        Metric.of(
+            reached,
             name=f"accuracy[{name}]",
-            value=reached.value,
-            low=reached.low,
-            high=reached.high,
             n=len(correct),
             unit="fraction",
             better="higher",
             controls=[
-                ControlValue(name=kind, value=one.value, low=one.low, high=one.high)
+                ControlValue.of(one, name=kind)
                 for kind, one in [("random real subset", baseline), *_reached_by(better, case)]
             ],
         ),
-        Metric(
-            name="gain_over_random", value=gain.value, low=gain.low, high=gain.high, n=len(correct), better="higher"
-        ),
+        Metric.of(gain, name="gain_over_random", n=len(correct), better="higher"),
     ]
     claim = case.distilled.claims.get(name)
     verdict_on_claim, sentence = verify(claim, correct.mean(1), published=case.recipe.name.startswith("published"))
@@ -116,12 +112,7 @@ def _power(accuracies: np.ndarray) -> Power | None:
     others = [np.delete(accuracies, i) for i in range(len(accuracies))]
     found = sum(a <= prediction_t(rest).high for a, rest in zip(accuracies, others, strict=True))
     interval = clopper_pearson(found, len(accuracies))
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        defect="a random real subset offered as a distilled set",
-    )
+    return Power.of(interval, defect="a random real subset offered as a distilled set")
 
 
 def _advice(claim: str, no_better: bool) -> str:

@@ -62,10 +62,8 @@ def cross_architecture(case: AuditCase) -> CheckResult:
     verified = [verify(c, a.mean(1), published=published) for c, a in zip(claims, ours, strict=True)]
     overstated = [name for name, (outcome, _) in zip(names, verified, strict=True) if outcome == "overstated"]
     power = power_of_drop(list(ours), list(theirs), PLANTED_DROP, seed=case.seed("cross-power"), confidence=confidence)
-    planted = Power(
-        value=power.value,
-        low=power.low,
-        high=power.high,
+    planted = Power.of(
+        power,
         defect=f"one architecture {100 * PLANTED_DROP:g} points below random real images (made by counting right answers of the set's models as wrong)",
     )
     lost, collapses = collapse(case, names, list(ours))
@@ -75,27 +73,19 @@ def cross_architecture(case: AuditCase) -> CheckResult:
         judge(material=bool(overstated) or 2 * len(worse) > len(names), shown=bool(worse), power=planted),
         _finding(names, gains, reached, worse, overstated),
         metrics=[
-            Metric(
+            Metric.of(
+                a,
                 name=f"accuracy[{name}]",
-                value=a.value,
-                low=a.low,
-                high=a.high,
                 n=outcomes.shape[-1],
                 unit="fraction",
                 better="higher",
-                controls=[ControlValue(name="random real subset", value=b.value, low=b.low, high=b.high)],
+                controls=[ControlValue.of(b, name="random real subset")],
             )
             for name, a, b in zip(names, reached, baseline, strict=True)
         ]
         + [
-            Metric(
-                name=f"gain_over_random[{name}]",
-                value=gain.value,
-                low=gain.low,
-                high=gain.high,
-                confidence=confidence,
-                n=outcomes.shape[-1],
-                better="higher",
+            Metric.of(
+                gain, name=f"gain_over_random[{name}]", confidence=confidence, n=outcomes.shape[-1], better="higher"
             )
             for name, gain in zip(names, gains, strict=True)
         ]

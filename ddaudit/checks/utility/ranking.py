@@ -118,11 +118,9 @@ def ranking(case: AuditCase) -> CheckResult:
         judge(material=False, shown=ior.low is None or ior.low <= 0, power=None),
         _finding(case, ior, value, low, high, max(sizes.values())),
         metrics=[
-            Metric(
+            Metric.of(
+                score,
                 name=name,
-                value=score.value,
-                low=score.low,
-                high=score.high,
                 confidence=round(score.confidence, 3),
                 n=outcomes.shape[-1],
                 better="lower" if name == "hlr" else "higher",

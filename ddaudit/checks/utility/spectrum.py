@@ -142,12 +142,7 @@ def _power(pixels: Spectra) -> Power:
     wanted = {"low-pass": -1, "high-pass": 1}
     found = sum(int((pixels.leaning(pixels.tilts(one.kind)) == wanted[one.kind]).sum()) for one in FILTERS)
     interval = clopper_pearson(found, DRAWS * len(FILTERS))
-    return Power(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        defect="as many real images, blurred (to be called smooth) or sharpened (grainy)",
-    )
+    return Power.of(interval, defect="as many real images, blurred (to be called smooth) or sharpened (grainy)")
 
 
 def _finding(pixels: Spectra, features: Spectra, views: dict[str, Spectra]) -> str:
