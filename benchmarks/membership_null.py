@@ -11,43 +11,32 @@ two models of the set and one positive control. Each result is written as it com
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from null_study import RECIPE, Result, all_digits, carry_out, quick_case, rate
 
-from ddaudit.case import AuditCase
 from ddaudit.checks.privacy.membership_attacks import ATTACKS
 from ddaudit.checks.privacy.mia import mia
-from ddaudit.config import profile
-from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import parse_space
-from ddaudit.data.splits import ArraySplit
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.seeds import derive_seed, generator
-from ddaudit.statistics.intervals import clopper_pearson, mean_t
-from ddaudit.training.recipe import Recipe
+from ddaudit.statistics.intervals import mean_t
 from ddaudit.training.store import Store, default_folder
 
 #: Sets that are distilled on one trunk.
 TOGETHER = 20
 DISTILLER = DistributionMatching(ipc=10, iterations=150, lr_images=10.0, width=32, threads=1)
-RECIPE = Recipe("narrow", options={"width": 16}, epochs=40, lr=0.05, schedule="cosine")
 #: What differs from the quick profile.
 SETTINGS = {"seeds": 2, "control_draws": 1}
 ARMS = {"null": 0, "leak": 1}
 """The part that the set is distilled from: the source, or the members."""
-
-
-class NarrowCase(AuditCase):
-    """A case whose models take a fraction of a second each."""
-
-    recipe = RECIPE
 
 
 def main() -> None:
@@ -57,49 +46,27 @@ def main() -> None:
     parser.add_argument("--leaks", type=int, default=20)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "membership_null.json")
     asked = parser.parse_args()
-
-    study: dict[str, Any] = {
-        "distiller": repr(DISTILLER),
-        "recipe": RECIPE.sentence(),
-        "settings": SETTINGS,
-        "results": [],
-    }
-    if asked.out.is_file():
-        found = json.loads(asked.out.read_text())
-        if any(found[key] != study[key] for key in ("distiller", "recipe", "settings")):
-            raise SystemExit(f"{asked.out} holds a study with other settings: name another file with --out.")
-        study["results"] = found["results"]
-    done = {(one["arm"], one["repetition"]) for one in study["results"]}
-    wanted = [("null", i) for i in range(asked.repetitions)] + [("leak", i) for i in range(asked.leaks)]
-    whole = all_digits()
-    for arm, i in [one for one in wanted if one not in done]:
-        started = time.perf_counter()
-        study["results"].append(one_repetition(whole, arm, i))
-        write(asked.out, study)
-        one = study["results"][-1]
-        areas = " ".join(f"{name} {one['auc'][name]['value']:.3f}" for name in ATTACKS)
-        print(f"{arm} {i}: {one['verdict']}, {areas}, {time.perf_counter() - started:.0f} s", flush=True)
-    study["summary"] = {arm: summary([one for one in study["results"] if one["arm"] == arm]) for arm in ARMS}
-    write(asked.out, study)
-    print(json.dumps(study["summary"], indent=1))
+    carry_out(
+        asked.out,
+        {"distiller": repr(DISTILLER), "recipe": RECIPE.sentence(), "settings": SETTINGS},
+        [("null", i) for i in range(asked.repetitions)] + [("leak", i) for i in range(asked.leaks)],
+        partial(one_repetition, all_digits()),
+        lambda one: f"{one['verdict']}, " + " ".join(f"{name} {one['auc'][name]['value']:.3f}" for name in ATTACKS),
+        lambda results: {arm: of_arm([one for one in results if one["arm"] == arm]) for arm in ARMS},
+    )
 
 
-def one_repetition(whole: Original, arm: str, i: int) -> dict[str, Any]:
+def one_repetition(whole: Original, arm: str, i: int) -> Result:
     """Deal, distil, audit."""
     _, members, nonmembers = deal(len(whole.train), i)
     original = Original(
         "digits", whole.train.take(members), whole.train.take(nonmembers), whole.classes, whole.constants
     )
-    data = distilled(whole, arm, i)
-    config = profile("quick", seed=i, device="cpu", executor="serial", **SETTINGS)
-    subject = DistilledSet(data, {}, Provenance("study", "0" * 64, "study"))
-    result = mia.run(NarrowCase(subject, original, config, torch.device("cpu"), Store(None)))
+    result = mia.run(quick_case(distilled(whole, arm, i), original, i, **SETTINGS))
     areas = {name: result.metric(f"auc[{name}]") for name in ATTACKS}
     table = next(e for e in result.evidence if e.kind == "table")
     p = table.columns.index("p")
     return {
-        "arm": arm,
-        "repetition": i,
         "verdict": result.verdict,
         "blind_baselines_held": next(a.held for a in result.assumptions if "blind" in a.text),
         "auc": {name: {"value": m.value, "low": m.low, "high": m.high} for name, m in areas.items()},
@@ -129,26 +96,11 @@ def deal(count: int, i: int) -> list[np.ndarray]:
     return [np.sort(part) for part in np.array_split(generator(0, "membership null/deal", i).permutation(count), 3)]
 
 
-def all_digits() -> Original:
-    """Both splits of the digits as one."""
-    digits = load_original("digits")
-    both = ArraySplit(
-        np.concatenate([digits.train.images, digits.test.images]),  # type: ignore[attr-defined]
-        np.concatenate([digits.train.labels, digits.test.labels]),
-        digits.train.divisor,  # type: ignore[attr-defined]
-    )
-    return Original("digits", both, both, digits.classes, digits.constants)
-
-
-def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+def of_arm(results: list[Result]) -> dict[str, Any]:
     """Verdicts with exact intervals of their rates, and for every attack its AUC and how often its interval lies above or beside 0.5."""
     n = len(results)
     if n < 2:
         return {"repetitions": n}
-
-    def rate(count: int) -> dict[str, float | int | None]:
-        interval = clopper_pearson(count, n)
-        return {"count": count, "rate": interval.value, "low": interval.low, "high": interval.high}
 
     verdicts = Counter(one["verdict"] for one in results)
     attacks = {}
@@ -158,25 +110,17 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
             "mean_auc": areas.value,
             "low": areas.low,
             "high": areas.high,
-            "interval_above_half": rate(sum(one["auc"][name]["low"] > 0.5 for one in results)),
-            "interval_below_half": rate(sum(one["auc"][name]["high"] < 0.5 for one in results)),
-            "p_holm_below_level": rate(sum(one["p_holm"][name] < 0.05 for one in results)),
+            "interval_above_half": rate(sum(one["auc"][name]["low"] > 0.5 for one in results), n),
+            "interval_below_half": rate(sum(one["auc"][name]["high"] < 0.5 for one in results), n),
+            "p_holm_below_level": rate(sum(one["p_holm"][name] < 0.05 for one in results), n),
         }
     return {
         "repetitions": n,
-        "verdicts": {verdict: rate(verdicts[verdict]) for verdict in ("fail", "warn", "inconclusive", "pass")},
-        "any_attack_below_level": rate(sum(min(one["p_holm"].values()) < 0.05 for one in results)),
-        "blind_baselines_rejected": rate(sum(not one["blind_baselines_held"] for one in results)),
+        "verdicts": {verdict: rate(verdicts[verdict], n) for verdict in ("fail", "warn", "inconclusive", "pass")},
+        "any_attack_below_level": rate(sum(min(one["p_holm"].values()) < 0.05 for one in results), n),
+        "blind_baselines_rejected": rate(sum(not one["blind_baselines_held"] for one in results), n),
         "attacks": attacks,
     }
-
-
-def write(path: Path, study: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(study, indent=1) + "\n")
-    temporary.replace(path)
 
 
 if __name__ == "__main__":
