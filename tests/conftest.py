@@ -1,10 +1,15 @@
 """What every test may use."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ddaudit.data.distilled import LabelledImages
+from ddaudit.data.originals import Original, Split, load_original
+from ddaudit.data.pixelspace import PixelSpace
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -15,6 +20,40 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real originals and published files (../shared/data) are not on this machine")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def digits() -> Original:
+    return load_original("digits")
+
+
+@pytest.fixture(scope="session")
+def space(digits: Original) -> PixelSpace:
+    """Z-scores of the digits."""
+    assert digits.constants is not None
+    return PixelSpace.zscore(*digits.constants)
+
+
+@pytest.fixture(scope="session")
+def real_images(space: PixelSpace) -> Callable[[Split, int], LabelledImages]:
+    """The first ``ipc`` images of each class of a split of the digits, as a set in z-scores."""
+
+    def make(split: Split, ipc: int) -> LabelledImages:
+        rows = np.concatenate([np.flatnonzero(split.labels == c)[:ipc] for c in range(10)])
+        return LabelledImages(space.to_native(split.pixels(rows)), split.labels[rows], 10, space, "audited file")
+
+    return make
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch computes on one thread, so that sums have one order."""
+    import torch  # not above: most tests need none
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

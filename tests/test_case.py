@@ -12,7 +12,7 @@ import ddaudit.case
 from ddaudit.case import AuditCase
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import ReadOnlyStore, Store
@@ -20,11 +20,6 @@ from ddaudit.training.trainer import TrainedModel
 
 TINY = Recipe("tiny", architecture="MLP", epochs=2, lr=0.05)
 CONFIG = AuditConfig(seeds=3, control_draws=2)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
 
 
 def a_case(digits: Original, *, config: AuditConfig = CONFIG, method: str | None = None, side: int = 8) -> AuditCase:

@@ -8,7 +8,7 @@ import torch
 
 from ddaudit import controls
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.errors import AuditError
@@ -16,11 +16,6 @@ from ddaudit.training.store import Store
 
 CPU = torch.device("cpu")
 TINY = DistributionMatching(ipc=1, iterations=2, lr_images=5.0, batch_real=8, threads=1)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
 
 
 def audited(labels: np.ndarray, space: PixelSpace | None = None) -> LabelledImages:

@@ -19,11 +19,6 @@ from ddaudit.errors import AuditError
 
 
 @pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
-@pytest.fixture(scope="module")
 def made(digits: Original, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("canaries")
     make_canaries(digits, folder, count=100, seed=5)

@@ -5,13 +5,8 @@ import pytest
 from scipy import stats
 
 from ddaudit.canaries.trial import Trial
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.errors import AuditError
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
 
 
 def test_coins_are_fair_and_independent_of_everything_else(digits: Original) -> None:

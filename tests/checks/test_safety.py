@@ -21,11 +21,6 @@ from ddaudit.results import CheckResult, Image, Table
 from ddaudit.training.store import Store
 
 
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
 @pytest.fixture
 def sound() -> DistilledSet:
     """Twenty different images of noise, two a class, in a z-score space, a third of the values beyond the displayable range."""

@@ -25,11 +25,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
-@pytest.fixture(scope="module")
 def natural() -> Original:
     """Colour images 16x16 whose amplitude falls as one over the frequency, as in photographs, around ten class means."""
     draw = np.random.default_rng(0)

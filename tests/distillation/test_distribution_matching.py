@@ -1,6 +1,5 @@
 """Distribution matching descends the published loss, from where it is told to start, on the images it is told to use."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, Split, load_original
+from ddaudit.data.originals import Original, Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.data.splits import ArraySplit
 from ddaudit.distillation.distribution_matching import DistributionMatching
@@ -16,28 +15,11 @@ from ddaudit.errors import AuditError
 from ddaudit.models import build
 from ddaudit.seeds import derive_seed
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SEED = 3
 TINY = DistributionMatching(ipc=2, iterations=3, lr_images=5.0, batch_real=8, threads=1)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
-@pytest.fixture(scope="module")
-def space(digits: Original) -> PixelSpace:
-    assert digits.constants is not None
-    return PixelSpace.zscore(*digits.constants)
 
 
 def few(split: Split, each: int, classes: int = 10) -> Split:

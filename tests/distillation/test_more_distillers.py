@@ -1,6 +1,5 @@
 """Gradient matching, kernel ridge and frequency matching descend their published losses, on the images of their own pool."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from math import cos, pi
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.frequency_matching import FrequencyMatching, filtered
 from ddaudit.distillation.gradient_matching import GradientMatching, gradient_distance
@@ -17,6 +16,8 @@ from ddaudit.distillation.kernel_ridge import KernelRidge, ridge_answers
 from ddaudit.distillation.registry import Distiller, distiller_named, own_names
 from ddaudit.models import build
 from ddaudit.seeds import derive_seed
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
 TINY = {
@@ -26,25 +27,6 @@ TINY = {
         ipc=2, iterations=3, batch_real=10, inner=2, network_steps=1, lr_images=1.0, width=8, threads=1
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
-@pytest.fixture(scope="module")
-def space(digits: Original) -> PixelSpace:
-    assert digits.constants is not None
-    return PixelSpace.zscore(*digits.constants)
 
 
 def test_every_distiller_has_its_name_and_takes_the_options_of_all() -> None:

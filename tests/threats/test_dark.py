@@ -1,44 +1,30 @@
 """A backdoor goes into a finished set without raw data: strong, and next to free of charge for clean accuracy."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.errors import AuditError
-from ddaudit.inspection.opening import open_set
 from ddaudit.threats import dark
 from ddaudit.threats.dark import Dark
 from ddaudit.threats.strength import measure
 from ddaudit.threats.triggers import Patch
 from ddaudit.training.recipe import fast
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def clean() -> LabelledImages:
-    return open_set(EXAMPLE).data
 
 
 @pytest.mark.slow
-def test_a_backdoor_of_finished_digits_is_strong_and_costs_little_accuracy(clean: LabelledImages) -> None:
-    digits = load_original("digits")
+def test_a_backdoor_of_finished_digits_is_strong_and_costs_little_accuracy(
+    clean: LabelledImages, digits: Original
+) -> None:
     planted = Dark(target=3).plant(clean, 0, CPU)
     found = measure(planted, clean, digits.test, fast(threads=1, pixels=64), 0, CPU, models=2)
     assert found.success.value > 0.3

@@ -1,19 +1,15 @@
 """Threats that are planted while a set is distilled: what they learn, and that the set which comes out has the clean one's form."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.trunk import random_network
 from ddaudit.errors import AuditError
-from ddaudit.inspection.opening import open_set
 from ddaudit.models import OnPixels, TrunkAndHead
 from ddaudit.threats.doorping import DoorPing, _Learned
 from ddaudit.threats.kernel_trigger import KernelTrigger
@@ -21,26 +17,9 @@ from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.threats.planted import Threat, ToTarget
 from ddaudit.threats.triggers import Overlay, Patch
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
-EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
-
-
-@pytest.fixture(scope="module")
-def clean() -> LabelledImages:
-    return open_set(EXAMPLE).data
 
 
 @pytest.mark.parametrize(

@@ -3,21 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 import torch
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.threats.planted import Aim, Exchanged, Mistaken, Planted, ToTarget
 from ddaudit.threats.strength import measure, successes
 from ddaudit.threats.triggers import Patch
 from ddaudit.training.recipe import Recipe
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
 
 
 @dataclass

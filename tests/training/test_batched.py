@@ -1,6 +1,6 @@
 """Models trained as one are the models trained one by one, within float tolerance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,17 +13,11 @@ from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import train, train_together
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 NARROW = Recipe("narrow", options={"width": 16}, epochs=4, lr=0.02, batch=8)
 Digits = Callable[[int], LabelledImages]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

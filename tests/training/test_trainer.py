@@ -1,6 +1,6 @@
 """The trainer does what the published loop does, and its result is a function of data, recipe and seed alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,20 +20,14 @@ from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import TrainedModel, dataset_fingerprint, train
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SEED = 11
 STEP = Recipe("step", epochs=4, lr=0.05, batch=8)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Digits = Callable[[int], LabelledImages]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def rates(recipe: Recipe) -> list[tuple[float, bool]]:
