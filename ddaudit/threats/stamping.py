@@ -17,7 +17,7 @@ from ddaudit.data.splits import Subset
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.errors import AuditError
 from ddaudit.seeds import generator
-from ddaudit.threats.planted import Model, OnStep, Planted, ToTarget, raw_data, require_class, unheard
+from ddaudit.threats.planted import OnStep, Planted, ToTarget, raw_data, require_class, unheard
 from ddaudit.threats.triggers import Trigger
 
 
@@ -77,12 +77,6 @@ class StampingThreat(ABC):
         images[chosen] = data.space.to_native(self.trigger.stamp(data.space.to_pixels(images[chosen])))
         labels[chosen] = self.target
         return LabelledImages(images, labels, data.classes, data.space, f"{data.name}, backdoored to {self.target}")
-
-    def success(self, model: Model, pixels: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
-        """(triggered images of other classes that the model calls ``target``, how many were tried)."""
-        others = labels != self.target
-        predicted = model.logits(self.trigger.stamp(pixels[others])).argmax(1)
-        return int((predicted == self.target).sum()), int(others.sum())
 
 
 def choose(labels: np.ndarray, target: int, fraction: float, rng: np.random.Generator) -> np.ndarray:

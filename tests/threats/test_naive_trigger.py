@@ -1,22 +1,15 @@
 """A planted patch is where it should be, on as many images as it should be, and nowhere else."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original, load_original
+from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.errors import AuditError
 from ddaudit.threats.naive_trigger import NaiveTrigger
 
 TRIGGER = NaiveTrigger(target=3, fraction=0.2, size=2, margin=1, value=0.75)
-
-
-@pytest.fixture(scope="module")
-def digits() -> Original:
-    return load_original("digits")
 
 
 def a_set(digits: Original, space: PixelSpace) -> LabelledImages:
@@ -113,22 +106,3 @@ def test_where_every_image_is_the_targets_there_is_nothing_to_stamp(digits: Orig
     only = LabelledImages(clean.images[:5], clean.labels[:5], 10, clean.space, "zeros")
     with pytest.raises(AuditError, match="no image of another class"):
         NaiveTrigger(target=0).poison_set(only, seed=0)
-
-
-@dataclass
-class CornerModel:
-    """Sees the corner's pixel: 0.5 and brighter is class ``target``; anything else is class 1."""
-
-    target: int
-
-    def logits(self, pixels: np.ndarray) -> np.ndarray:
-        return np.eye(10)[np.where(pixels[:, 0, -1, -1] >= 0.5, self.target, 1)]
-
-
-@pytest.mark.parametrize(("value", "obeys"), [(1.0, True), (0.25, False)])
-def test_success_counts_images_of_other_classes_only(value: float, obeys: bool) -> None:
-    labels = np.array([3, 3, 3, 3, 1, 5, 9])
-    pixels = np.zeros((7, 1, 8, 8), np.float32)
-    trigger = NaiveTrigger(target=3, margin=0, value=value)
-    assert trigger.success(CornerModel(3), pixels, labels) == (3 * obeys, 3)  # type: ignore[arg-type]
-    assert trigger.success(CornerModel(4), pixels, labels) == (0, 3)  # type: ignore[arg-type]

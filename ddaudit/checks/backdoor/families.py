@@ -34,6 +34,11 @@ class Family(Protocol):
         ...
 
 
+def drawn(count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Free parameters between -1 and 1; each kind lets its first channel, which holds the strength, start faint."""
+    return rng.uniform(-1, 1, (count, 1 + shape[0], *shape[1:]))
+
+
 @dataclass(frozen=True)
 class Patch:
     """x' = (1 - m) x + m p: some pixels are covered; the size is the mean of m (Wang et al., Neural Cleanse, IEEE S&P 2019)."""
@@ -42,7 +47,7 @@ class Patch:
     price: float = 10.0
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
-        raw = rng.uniform(-1, 1, (count, 1 + shape[0], *shape[1:]))
+        raw = drawn(count, shape, rng)
         raw[:, 0] -= 2.0  # masks start faint: about 0.13
         return raw
 
@@ -59,7 +64,7 @@ class Perturbation:
     price: float = 10.0
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
-        raw = rng.uniform(-1, 1, (count, 1 + shape[0], *shape[1:]))
+        raw = drawn(count, shape, rng)
         raw[:, 0] = -2.0
         return raw
 
@@ -78,7 +83,7 @@ class Blend:
     price: float = 5.0
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
-        raw = rng.uniform(-1, 1, (count, 1 + shape[0], *shape[1:]))
+        raw = drawn(count, shape, rng)
         raw[:, 0] = -1.0
         return raw
 

@@ -17,6 +17,7 @@ from ddaudit.results import Power
 from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_families
+from ddaudit.threats import triggers
 from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.executor import Task
 from ddaudit.training.recipe import Recipe
@@ -189,12 +190,10 @@ class Study:
     @cached_property
     def planted_success(self) -> list[float]:
         """Share of held-out images of other classes that each planted trigger sends to its class."""
-        test = self.case.reference.test
-        pixels, labels = test.pixels(self.tried_rows), test.labels[self.tried_rows]
-        outcomes = [plant.threat.success(self.models(plant.data)[0], pixels, labels) for plant in self.planted]
-        return [hit / max(1, tried) for hit, tried in outcomes]
+        tried = [(plant.threat.trigger, plant.threat.target, self.models(plant.data)[0]) for plant in self.planted]
+        return [float(self.success(*one).mean()) for one in tried]
 
-    def success(self, trigger: Trigger, target: int, model: TrainedModel) -> np.ndarray:
+    def success(self, trigger: triggers.Trigger, target: int, model: TrainedModel) -> np.ndarray:
         """bool (n,): which held-out images of other classes, unseen in the search, a model takes for the target with the trigger on."""
         test = self.case.reference.test
         others = self.tried_rows[test.labels[self.tried_rows] != target]
