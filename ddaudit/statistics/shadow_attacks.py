@@ -18,6 +18,7 @@ from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, bootstrap
 from ddaudit.statistics.membership import Array, calibrated, lira_online, rmia
 from ddaudit.statistics.roc import FEWEST_FALSE_POSITIVES, auc
+from ddaudit.statistics.roc_bootstrap import RocBand
 
 Mask = npt.NDArray[np.bool_]
 
@@ -208,18 +209,58 @@ def tpr_over_pairs(
             f"a true positive rate at {fpr:g} false positives needs at least {FEWEST_FALSE_POSITIVES / fpr:.0f} non-members; "
             f"there are {nonmembers} over all shadows"
         )
+    rates, grid = _rates_of_pairs(scores, member), np.array([fpr])
+    return _over_pairs(lambda drawn: float(rates(drawn, grid)[0]), len(member) // 2, rng, confidence, resamples)
+
+
+def roc_over_pairs(
+    scores: Array,
+    member: Mask,
+    fpr: npt.ArrayLike,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+) -> RocBand:
+    """The curve of which `tpr_over_pairs` gives a point, with a pointwise band made in the same way.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (sets, n)
+    member : ndarray of bool, shape (sets, n)
+        In complementary pairs.
+    fpr : array_like, shape (grid,)
+        In [0, 1]. Where it stands for fewer than 10 non-members the band is for the eye.
+
+    Returns
+    -------
+    RocBand
+        Its ``area`` is `auc_over_pairs`.
+    """
+    area = auc_over_pairs(scores, member, rng, confidence, resamples)
+    pairs, grid = len(member) // 2, np.asarray(fpr, dtype=np.float64)
+    rates = _rates_of_pairs(scores, member)
+    tpr = rates(np.arange(pairs), grid)
+    drawn = np.stack([rates(rng.integers(pairs, size=pairs), grid) for _ in range(resamples)])
+    stretched = small_sample_confidence(pairs, confidence)
+    ends = np.quantile(drawn, [(1 - stretched) / 2, (1 + stretched) / 2], axis=0)
+    low, high = np.clip(tpr + DEPENDENCE * (ends - tpr), 0, 1)
+    return RocBand(area, grid, tpr, low, high)
+
+
+def _rates_of_pairs(scores: Array, member: Mask) -> Callable[[npt.NDArray[np.intp], Array], Array]:
+    """Of drawn pairs, the shares of members above the thresholds that shares of the non-members exceed."""
     order = np.argsort(-scores, axis=None)
-    falling, inside = -scores.ravel()[order], member.ravel()[order]
+    falling, inside = np.append(-scores.ravel()[order], np.inf), member.ravel()[order]
     pair = order // member.shape[1] // 2
 
-    def rate(drawn: npt.NDArray[np.intp]) -> float:
+    def rates(drawn: npt.NDArray[np.intp], fpr: Array) -> Array:
         weight = np.bincount(drawn, minlength=len(member) // 2)[pair]
-        accused = np.cumsum(weight * ~inside)
-        first = int(np.searchsorted(accused, np.floor(accused[-1] * fpr * (1 + 1e-9)), side="right"))
-        above = np.searchsorted(falling, falling[first])  # ties with the first non-member too many are not above
-        return float((weight[:above] * inside[:above]).sum() / (weight * inside).sum())
+        accused, found = np.cumsum(weight * ~inside), np.cumsum(np.append(0, weight * inside))
+        first = np.searchsorted(accused, np.floor(accused[-1] * fpr * (1 + 1e-9)), side="right")
+        # Ties with the first non-member too many are not above.
+        return found[np.searchsorted(falling, falling[first])] / found[-1]
 
-    return _over_pairs(rate, len(member) // 2, rng, confidence, resamples)
+    return rates
 
 
 def p_above_chance(scores: Array, member: Mask) -> float:

@@ -17,6 +17,7 @@ from ddaudit.statistics.shadow_attacks import (
     p_off_chance,
     pair_aucs,
     power_over_pairs,
+    roc_over_pairs,
     small_sample_confidence,
     tpr_over_pairs,
 )
@@ -93,6 +94,17 @@ def test_the_true_positive_rate_is_that_of_all_scores_together_and_refused_where
         assert ours.low <= ours.value <= ours.high  # type: ignore[operator]
     with pytest.raises(TooFewExamplesError, match="at least 10000 non-members; there are 6000"):
         tpr_over_pairs(scores, member, 0.001, np.random.default_rng(0))
+
+
+def test_the_curve_goes_through_the_rates_and_its_band_is_as_wide_as_their_intervals() -> None:
+    observed, member = planted(np.random.default_rng(3), leak=1.0)
+    scores = np.round(leave_pair_out(observed, member)["calibrated"], 1)
+    band = roc_over_pairs(scores, member, [0.01, 0.1, 1], np.random.default_rng(0))
+    for i, fpr in enumerate((0.01, 0.1)):
+        alone = tpr_over_pairs(scores, member, fpr, np.random.default_rng(1))
+        assert band.tpr[i] == alone.value
+        assert band.high[i] - band.low[i] == pytest.approx(alone.high - alone.low, rel=0.2)  # type: ignore[operator]
+    assert (band.tpr[2], band.low[2], band.high[2]) == (1, 1, 1)
 
 
 def test_false_alarms_are_as_rare_as_they_should_be_although_targets_share_their_shadows() -> None:

@@ -24,6 +24,7 @@ from ddaudit.statistics.shadow_attacks import (
     p_off_chance,
     pair_aucs,
     power_over_pairs,
+    roc_over_pairs,
     tpr_over_pairs,
 )
 from ddaudit.training.cost import FORWARD, GRADIENT, Work
@@ -131,7 +132,7 @@ def lira(case: AuditCase) -> CheckResult:
         evidence=[
             _attack_table(found, p, chance, low_fpr, transfer),
             _surrogate_table(study),
-            _figure(scores, null, member, other_draw),
+            _figure(scores, max(found, key=lambda a: found[a].value), null, member, other_draw, seed),
         ],
         assumptions=[
             Assumption(
@@ -270,24 +271,33 @@ def _surrogate_table(study: ShadowStudy) -> Table:
     )
 
 
-def _figure(scores: Scores, null: Scores, member: Mask, other_draw: Mask) -> Figure:
-    nonmembers = int((~member).sum())
-    grid = np.geomspace(1 / nonmembers, 1, 40)
-    drawn: list[tuple[str, np.ndarray, Mask, Role]] = [(a, s, member, "subject") for a, s in scores.items()]
-    drawn.append(("lira, memberships of another draw", null["lira"], other_draw, "control"))
-    series = []
-    for name, s, inside, role in drawn:
-        curve = roc_curve(s[inside], s[~inside])
-        tpr = np.interp(grid, curve.fpr, curve.tpr)
-        series.append(Series(name=name, x=[float(f) for f in grid], y=[float(t) for t in tpr], role=role))
-    series.append(Series(name="chance", x=[float(f) for f in grid], y=[float(f) for f in grid], role="reference"))
+def _figure(scores: Scores, best: str, null: Scores, member: Mask, other_draw: Mask, seed: int) -> Figure:
+    """Every attack's curve; the best one, and the same where there is nothing to find, with bands."""
+    grid = np.geomspace(1 / int((~member).sum()), 1, 40)
+
+    def curve(name: str, s: np.ndarray, inside: Mask, role: Role) -> Series:
+        band = roc_over_pairs(s, inside, grid, _resampling(seed, f"roc/{name}"))
+        return Series(
+            name=name, x=grid.tolist(), y=band.tpr.tolist(), low=band.low.tolist(), high=band.high.tolist(), role=role
+        )
+
+    def line(name: str, s: np.ndarray) -> Series:
+        found = roc_curve(s[member], s[~member])
+        return Series(name=name, x=grid.tolist(), y=np.interp(grid, found.fpr, found.tpr).tolist(), role="subject")
+
     return Figure(
         name="roc",
-        caption="Members found against non-members accused, over all shadows, on logarithmic axes: what matters for privacy is the lower left.",
+        caption="Members found against non-members accused, over all shadows, on logarithmic axes: what matters for privacy is the lower left. "
+        f"95 % bands over pairs of shadows for {best}, and for the same with memberships of another draw.",
         form="line",
         x_label="false positive rate",
         y_label="true positive rate",
         x_scale="log",
         y_scale="log",
-        series=series,
+        series=[
+            curve(best, scores[best], member, "subject"),
+            *(line(a, s) for a, s in scores.items() if a != best),
+            curve(f"{best}, {ANOTHER_DRAW}", null[best], other_draw, "control"),
+            Series(name="chance", x=grid.tolist(), y=grid.tolist(), role="reference"),
+        ],
     )

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.privacy.lira import lira
+from ddaudit.checks.privacy.lira import ANOTHER_DRAW, lira
 from ddaudit.checks.privacy.shadows import ShadowStudy, observe, pool_of
 from ddaudit.checks.registry import SkippedError
 from ddaudit.config import PROFILES
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original, Split
-from ddaudit.results import CheckResult
+from ddaudit.results import CheckResult, Figure
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.membership import phi
 from ddaudit.training.recipe import Recipe
@@ -91,6 +91,11 @@ def test_a_distiller_that_copies_gives_its_members_away_on_shadows_and_on_the_fi
     assert "recognises who was in the file's original" in result.finding
     assert held(result, "A shadow is made from about as many images") is True
     assert publishers(COPIES) in result.assumptions[0].text
+    roc = next(e for e in result.evidence if isinstance(e, Figure))
+    best, nothing = (next(s for s in roc.series if s.name == name) for name in ("nearest", f"nearest, {ANOTHER_DRAW}"))
+    at = np.abs(np.log(best.x) - np.log(0.1)).argmin()
+    assert best.x[at] < best.low[at] <= best.y[at] <= best.high[at]  # type: ignore[index]
+    assert nothing.low[at] <= nothing.x[at] <= nothing.high[at]  # type: ignore[index]
 
 
 def test_a_distiller_that_never_looks_at_the_images_gives_nobody_away(
