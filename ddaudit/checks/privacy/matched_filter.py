@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import blas
 
 from ddaudit.data.covariance import pixel_covariance
 from ddaudit.data.originals import Split
@@ -23,7 +24,7 @@ CHUNK = 2048
 class Whitener:
     """Maps pixels to coordinates in which the train split's pixels are uncorrelated, then to unit length.
 
-    ``mean`` (d,) and ``transform`` (d, d): rows of ``(x - mean) @ transform`` have the inner product of the matched
+    ``mean`` (d,) and ``transform`` (d, d), upper triangular: rows of ``(x - mean) @ transform`` have the inner product of the matched
     filter, x' (C + ridge I)^-1 y.
     """
 
@@ -41,7 +42,9 @@ class Whitener:
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """float32 (n, d) of unit length, for pixels (n, c, h, w); the mean image gives zeros."""
-        flat = (pixels.reshape(len(pixels), -1) - self.mean) @ self.transform
+        flat = pixels.reshape(len(pixels), -1) - self.mean
+        # The transform is upper triangular, and BLAS leaves out the zeros: half the time of a plain product.
+        flat = blas.strmm(1.0, self.transform.T, flat.T, lower=1, overwrite_b=1).T
         return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
 
 

@@ -61,7 +61,7 @@ def trace(case: AuditCase) -> CheckResult:
     """
     train, test = case.reference.train, case.reference.test
     case.progress("whitening the original", 0, 1)
-    traced, found, nearer = trace_images(
+    traced, found, near = trace_images(
         case.audited.pixels(),
         case.reference,
         ways(case.audited.shape, parts=case.config.trace_parts),
@@ -71,6 +71,7 @@ def trace(case: AuditCase) -> CheckResult:
     )
     pairs = _pairs(traced)
     flagged = np.array([pair.flagged for pair in pairs])
+    nearer = int(near.sum())
     share = clopper_pearson(int(flagged.sum()), len(flagged))
     fair = len(train) / (len(train) + len(test))
     leaning = stats.binomtest(nearer, len(flagged), fair, alternative="greater").pvalue

@@ -71,7 +71,7 @@ def trace_images(
     seed: int,
     plant: bool = True,
     on_chunk: Callable[[int, int], None] = lambda done, of: None,
-) -> tuple[list[Traced], list[Found], int]:
+) -> tuple[list[Traced], list[Found], np.ndarray]:
     """Trace synthetic images (m, c, h, w) to training images.
 
     Parameters
@@ -87,8 +87,8 @@ def trace_images(
     -------
     traced, found
         By family, and by family and strength.
-    nearer : int
-        How many synthetic images, taken as a whole, resemble a training image more than any held-out one.
+    nearer : bool (m,)
+        Which synthetic images, taken as a whole, resemble a training image more than any held-out one.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def trace_images(
     """
     traced: list[Traced] = []
     found: list[Found] = []
-    nearer = 0
+    nearer = np.zeros(len(pixels), bool)
     families = sum(len(way.families) for way in looked)
     for way in looked:
         looker = Looker(way, original.train)
@@ -106,7 +106,7 @@ def trace_images(
         matches = looker.match([*asked.values(), *(one.asked for one in planted)], on_chunk=on_chunk)
         ours = dict(zip(asked, matches[: len(asked)], strict=True))
         null, lying = _held_out(looker, asked, ours, original.test)
-        nearer += lying
+        nearer |= lying
         for family, rows in way.families.items():
             leads = np.concatenate([null[row] for row in rows])
             traced.append(_judged(looker, family, rows, ours, leads, rate / families))
@@ -136,8 +136,8 @@ def _judged(
 
 def _held_out(
     looker: Looker, asked: dict[str, np.ndarray], matches: dict[str, Matches], test: Split
-) -> tuple[dict[str, np.ndarray], int]:
-    """By row, leads of best matches in blocks of the held-out split; and how many images are nearer to a training image.
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """By row, leads of best matches in blocks of the held-out split; and which images are nearer to a training image.
 
     A block is a null of its own, since a lead hardly depends on the number of candidates (it shrinks slowly, so smaller
     blocks err on the safe side). Held-out images that show the same picture as the best training match are no null.
@@ -155,7 +155,7 @@ def _held_out(
             leads[row].append(looker.lead(found, block)[~same])
             if row == "whole":
                 best = np.maximum(best, found.r[:, 0])
-    nearer = int((matches["whole"].r[:, 0] > best).sum()) if "whole" in matches else 0
+    nearer = matches["whole"].r[:, 0] > best if "whole" in matches else np.zeros(len(best), bool)
     return {row: np.concatenate(one) for row, one in leads.items()}, nearer
 
 
