@@ -22,6 +22,7 @@ from ddaudit.reporting.files import write_whole
 from ddaudit.reporting.formats import FORMATS, format_named
 from ddaudit.settings import find_file, read_settings
 from ddaudit.signing import FILE_NAME, load_private_key, signed
+from ddaudit.training import worker_server
 
 DEFAULT_FORMATS = ["json", "markdown", "html"]
 
@@ -145,6 +146,9 @@ def scan(
 
     Settings come from a file, then DDAUDIT_* variables, then these options; ddaudit explain verdicts tells more.
     """
+    if executor is ExecutorName.process and workers > 1 and path.exists() and not (check or dry_run):
+        worker_server.begin()  # a whole scan trains: workers' imports take as long as ours, beside which a core is idle
+
     from ddaudit.audit import NO_STORE
     from ddaudit.audit import scan as run_scan
     from ddaudit.checks import all_checks

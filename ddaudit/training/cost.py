@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from ddaudit.models import build
 from ddaudit.models.layers import Shape
@@ -67,6 +66,9 @@ def together(pieces: Iterable[Work]) -> list[Work]:
 
 def forward_operations(recipe: Recipe, shape: Shape, classes: int) -> float:
     """Of one image through the recipe's network: matrix products and convolutions, a multiplication and an addition each."""
+    # Takes triton with it, a third of a second that only a dry run has to spend.
+    from torch.utils.flop_counter import FlopCounterMode
+
     network = build(recipe.architecture, shape=shape, classes=classes, seed=0, **recipe.options).to("meta")
     with FlopCounterMode(display=False) as counter:
         network(torch.empty((2, *shape), device="meta"))  # batch norm wants more than one

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from typing import Any
 
+from ddaudit.training import worker_server
 from ddaudit.training.device import give_back_memory
 from ddaudit.training.executor import Executor, Task, overhearing
 
 logger = logging.getLogger(__name__)
 
-#: Imported once, by the process from which workers are forked: each would take seconds of a core to import torch.
-PRELOADED = ["ddaudit.training.trainer"]
 #: A task whose worker died so often is left to the scan.
 MOST_DEATHS = 2
 #: After so many deaths with nothing finished between them, everything is: this machine keeps no worker alive.
@@ -42,7 +38,7 @@ class Processes(Executor):
     """
 
     def __init__(self, workers: int) -> None:
-        self._context = _context()
+        self._context = worker_server.context()
         # A pool of one process each: the death of a worker breaks that pool alone, and tells which task it had.
         self._idle: list[ProcessPoolExecutor | None] = [None] * workers
         self._workers, self._extra = workers, min(workers - 1, MOST_EXTRA)
@@ -96,7 +92,7 @@ class Processes(Executor):
 
     def _submit(self, task: Task) -> tuple[ProcessPoolExecutor, Future[list[str]]]:
         pool = (self._idle.pop() if self._idle else None) or self._pool()
-        with _interrupts_held_back():
+        with worker_server.interrupts_held_back():
             try:
                 return pool, pool.submit(_do, *task)
             except BrokenProcessPool:  # its process died while it had nothing to do
@@ -105,28 +101,6 @@ class Processes(Executor):
 
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, self._context, _begin, (self._theirs,))
-
-
-def _context() -> BaseContext:
-    """Workers forked from a server that has done nothing but import; started from nothing where there is no fork."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Processes that are started here never see Ctrl-C, not even before they could ignore it; here it comes a moment later."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _obituary(deaths: int) -> str:
