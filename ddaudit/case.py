@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -32,10 +33,13 @@ from ddaudit.training.trainer import (
     EVALUATION_THREADS,
     TrainedModel,
     dataset_fingerprint,
+    identity,
     train,
     train_into,
     train_together,
 )
+
+T = TypeVar("T")
 
 #: Real images of a class in a step of our own distillations.
 DISTILLATION_BATCH = 64
@@ -68,6 +72,7 @@ class AuditCase:
     membership: MembershipRecord | None = None
     _models: dict[tuple[str, str, int], TrainedModel] = field(default_factory=dict)
     _logits: dict[TrainedModel, np.ndarray] = field(default_factory=dict)
+    _shared: dict[Callable[[AuditCase], object], object] = field(default_factory=dict)
 
     @property
     def audited(self) -> LabelledImages:
@@ -137,7 +142,7 @@ class AuditCase:
         missing = [
             (data, recipe, index)
             for data, recipe, index in wanted
-            if (dataset_fingerprint(data), recipe.fingerprint(), index) not in self._models
+            if not self.store.holds("models", identity(data, recipe, self.seed("train", index), self.device))
         ]
         names = ", ".join(dict.fromkeys(data.name for data, _, _ in missing))
         self.ahead(
@@ -182,6 +187,12 @@ class AuditCase:
         """Have the executor do tasks that leave their results in the store; a GPU is not shared between processes."""
         if self.store.folder is not None and self.device.type == "cpu":
             self.executor.ahead(tasks, lambda done, of: self.progress(what, done, of))
+
+    def shared(self, make: Callable[[AuditCase], T]) -> T:
+        """What ``make`` gives for this case, made once: for work that several checks of a pillar stand on."""
+        if make not in self._shared:
+            self._shared[make] = make(self)
+        return cast(T, self._shared[make])
 
     def held(self, *asked: Callable[[], object]) -> int:
         """How many of these a ``ReadOnlyStore`` can answer."""

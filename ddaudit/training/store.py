@@ -120,6 +120,12 @@ class Store:
             self._memory[key] = found
         return self._memory[key]
 
+    def holds(self, kind: str, identity: Mapping[str, Any]) -> bool:
+        """Whether there is an entry of (kind, identity); whether it is sound shows when it is asked for."""
+        key = _key(kind, identity)
+        path = self._path(kind, key)
+        return key in self._memory or (path is not None and path.is_file())
+
     def recall(self, kind: str, identity: Mapping[str, Any]) -> Arrays | None:
         """The arrays of (kind, identity), or None where nobody kept them."""
         return self._read(kind, _key(kind, identity))

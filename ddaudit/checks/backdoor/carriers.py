@@ -88,7 +88,7 @@ def _rows(groups: list[np.ndarray], kept: np.ndarray) -> np.ndarray:
 
 def _gains(case: AuditCase, data: LabelledImages, suspect: Suspect, subsets: list[np.ndarray]) -> np.ndarray:
     """float64 (subsets,): the trigger's gain on a model of each."""
-    study = Study(case)
+    study = case.shared(Study)
     parts = [
         replace(data, images=data.images[rows], labels=data.labels[rows], name=f"{data.name}, some left out")
         for rows in (rows.astype(np.int64) for rows in subsets)

@@ -21,7 +21,7 @@ from ddaudit.statistics.null_models import CleanComparison
     title="Trigger inversion against clean sets",
     pillar="backdoor",
     threat_model="A publisher, or whoever had the file on its way, who wants every image with a trigger on to get one label.",
-    cost=lambda case: Study(case).cost(),
+    cost=lambda case: case.shared(Study).cost(),
 )
 def inversion(case: AuditCase) -> CheckResult:
     """Can some class be reached from all others by a smaller trigger than clean sets of this size allow?
@@ -35,7 +35,7 @@ def inversion(case: AuditCase) -> CheckResult:
     Wang et al., Neural Cleanse, IEEE S&P 2019; Chen et al., Targeted backdoor attacks using data poisoning, 2017; Liu et al., NDSS
     2023 (triggers in distilled sets).
     """
-    study = Study(case)
+    study = case.shared(Study)
     accuracy = float(case.correct(study.models(case.audited)).mean())
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return inversion.result(

@@ -35,7 +35,7 @@ class _Trial:
 
     @cached_property
     def study(self) -> Study:
-        return Study(self.case)
+        return self.case.shared(Study)
 
     @cached_property
     def triggers(self) -> dict[str, Trigger]:

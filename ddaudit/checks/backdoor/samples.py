@@ -19,7 +19,7 @@ from ddaudit.training.cost import Work
 
 
 def _cost(case: AuditCase) -> list[Work]:
-    study = Study(case)
+    study = case.shared(Study)
     # Leaving out happens only where a trigger was found, twice for the file and twice for the control.
     return study.cost()
 
@@ -43,7 +43,7 @@ def samples(case: AuditCase) -> CheckResult:
     Ilyas et al., Datamodels, ICML 2022; Chen et al. 2018 (activation clustering) and Tran, Li and Madry, NeurIPS 2018 (spectral
     signatures), as advice where classes are large enough.
     """
-    study = Study(case)
+    study = case.shared(Study)
     if float(case.correct(study.models(case.audited)).mean()) < UTILITY_FLOOR / case.audited.classes:
         raise SkippedError("Models of the set know too little for a trigger to mean anything.")
     study.invert_all()

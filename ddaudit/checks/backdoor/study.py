@@ -61,9 +61,10 @@ def standout(z: np.ndarray) -> tuple[int, int]:
 
 @dataclass(eq=False)
 class Study:
-    """Everything that is inverted, treated alike: the same recipe, images, steps and number of models."""
+    """Everything that is inverted, treated alike: the same recipe, images, steps and number of models; checks have ``case.shared(Study)``."""
 
     case: AuditCase
+    _inverted: bool = False
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -117,7 +118,9 @@ class Study:
 
     def invert_all(self) -> None:
         """Have all inversions made side by side, where the executor can; what has to be made first is made beside the others."""
-        case = self.case
+        if self._inverted:
+            return
+        self._inverted, case = True, self.case
         there = [case.audited, *self._real_subsets, *(plant.data for plant in self.planted)]
         making = [case.distilling_ahead(), *case.k_means_ahead(case.config.inversion_controls // 3)]
         self.invert_ahead(there, *making)

@@ -53,7 +53,7 @@ class Trial:
     case: AuditCase
 
     def __post_init__(self) -> None:
-        self.study = Study(self.case)
+        self.study = self.case.shared(Study)
         config, recipe = self.case.config, self.study.recipe
         first = config.inversion_models
         seeds = tuple(range(first, first + config.transfer_seeds))
