@@ -30,7 +30,6 @@ from ddaudit.training.recipe import Recipe
 from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import NotHeldError, Store
 from ddaudit.training.trainer import (
-    EVALUATION_THREADS,
     TrainedModel,
     dataset_fingerprint,
     identity,
@@ -303,7 +302,7 @@ class AuditCase:
             lr_images=10.0,
             batch_real=DISTILLATION_BATCH,
             width=self.config.inversion_width,
-            threads=EVALUATION_THREADS,
+            threads=self.config.threads,  # it runs beside other tasks: a second thread would wait for their core
         )
         return self.audited, self.config.inversion_controls // 3, distiller
 

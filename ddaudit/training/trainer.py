@@ -159,7 +159,11 @@ def fit(
             rate = course.rate(epoch)
             if course.starts_afresh(epoch):
                 optimizer = torch.optim.SGD(
-                    network.parameters(), lr=rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+                    network.parameters(),
+                    lr=rate,
+                    momentum=recipe.momentum,
+                    weight_decay=recipe.weight_decay,
+                    fused=True,
                 )
             for group in optimizer.param_groups:
                 group["lr"] = rate
