@@ -163,8 +163,7 @@ def _invert(
         scale, shift, size = shaped()
         outcomes = [reached(model, scale, shift, x, y, t) for model in models]
         entropy, success = (torch.stack(parts).mean(0) for parts in zip(*outcomes, strict=True))
-        nothing = torch.ones_like(scale[:1]), torch.zeros_like(shift[:1])
-        bare = torch.stack([reached(model, *nothing, x, y, t)[0][0] for model in models]).mean(0)
+        bare = torch.stack([_bare(model, x, y, t) for model in models]).mean(0)
     numbers = (part.double().cpu().numpy() for part in (entropy + prices * size, size, success, bare))
     return (*numbers, scale.cpu().numpy(), shift.cpu().numpy())
 
@@ -184,10 +183,21 @@ def reached(
     logits = model.network(stamped.flatten(0, 2))
     wanted = targets[None, :, None].expand(stamped.shape[:3])
     entropy = F.cross_entropy(logits, wanted.flatten(), reduction="none").view(wanted.shape)
-    others = (y[None] != targets[:, None]).float()
-    weight = others / others.sum(1, keepdim=True).clamp(min=1)
+    weight = _shares(y, targets)
     hit = (logits.argmax(1).view(wanted.shape) == wanted).float()
     return (entropy * weight).sum(2), (hit * weight).sum(2)
+
+
+def _bare(model: TrainedModel, x: Tensor, y: Tensor, targets: Tensor) -> Tensor:
+    """(targets,): the mean cross entropy of ``reached`` with no trigger on, so that every image passes once for all targets."""
+    entropy = -F.log_softmax(model.network(x), 1)[:, targets].T
+    return (entropy * _shares(y, targets)).sum(1)
+
+
+def _shares(y: Tensor, targets: Tensor) -> Tensor:
+    """(targets, images): what each image counts for each target; equal shares, and none for images of the target itself."""
+    others = (y[None] != targets[:, None]).float()
+    return others / others.sum(1, keepdim=True).clamp(min=1)
 
 
 #: Set, recipe, seeds of its models, held-out images with labels, steps, images a step, seed of the start, device.

@@ -55,8 +55,13 @@ class InBall(Attack):
         """The attacked images, (n, c, h, w), each within its own radius of ``epsilons`` (n,)."""
 
     def fools(self, victim: Victim, pixels: np.ndarray, labels: np.ndarray, epsilons: np.ndarray) -> np.ndarray:
-        """bool (n,): which images it fools. One that leaves its ball, or [0, 1], does not count."""
-        found = self.perturb(victim, pixels, labels, epsilons)
+        """bool (n,): which images it fools."""
+        return self.counted(victim, self.perturb(victim, pixels, labels, epsilons), pixels, labels, epsilons)
+
+    def counted(
+        self, victim: Victim, found: np.ndarray, pixels: np.ndarray, labels: np.ndarray, epsilons: np.ndarray
+    ) -> np.ndarray:
+        """bool (n,): which of the images that ``perturb`` made fool. One that leaves its ball, or [0, 1], does not count."""
         inside = size(found - pixels, self.norm) <= epsilons * (1 + SLACK) + SLACK
         inside &= (found.reshape(len(found), -1) >= -SLACK).all(1) & (found.reshape(len(found), -1) <= 1 + SLACK).all(1)
         return inside & ~victim.right(found, labels)

@@ -66,9 +66,12 @@ def _measured(victim: Victim, attack: PGD, pixels: np.ndarray, labels: np.ndarra
 
     found = attack.perturb(victim, x, y, at_radius)
     moved = size(found - x, attack.norm)
+    restarted = replace(attack, restarts=RESTARTS)
     white = [
-        fooled(by)
-        for by in (FGSM(), attack, replace(attack, steps=2 * attack.steps), replace(attack, restarts=RESTARTS))
+        fooled(FGSM()),
+        pgd := attack.counted(victim, found, x, y, at_radius),
+        fooled(replace(attack, steps=2 * attack.steps)),
+        restarted.counted(victim, restarted.restarted(victim, found, x, y, at_radius), x, y, at_radius),
     ]
     square = fooled(Square(queries=SQUARES))
     decided = HopSkipJump().smallest(victim, x[:DECISIONS], y[:DECISIONS])
@@ -86,7 +89,7 @@ def _measured(victim: Victim, attack: PGD, pixels: np.ndarray, labels: np.ndarra
         "noise": int((~fooled(Noise())).sum()),
         "square": int((~square).sum()),
         "huge": int((~fooled(attack, HUGE)).sum()),
-        "rising": [int((~fooled(attack, min(1.0, part * radius))).sum()) for part in RISING],
+        "rising": [int((~(pgd if part == 1 else fooled(attack, min(1.0, part * radius)))).sum()) for part in RISING],
         "black_box": int(alone.sum()),
         "decided": len(decided),
         "decisions": int(np.isfinite(decided).sum()),

@@ -53,6 +53,13 @@ class PGD(InBall):
 
     def perturb(self, victim: Victim, pixels: np.ndarray, labels: np.ndarray, epsilons: np.ndarray) -> np.ndarray:
         found = self._attack(victim, _by_image(epsilons), random=False).generate(pixels, y=labels)
+        return self.restarted(victim, found, pixels, labels, epsilons)
+
+    def restarted(
+        self, victim: Victim, found: np.ndarray, pixels: np.ndarray, labels: np.ndarray, epsilons: np.ndarray
+    ) -> np.ndarray:
+        """The same with the images that still stand attacked from ``restarts`` random starts; ``found`` is what the image itself led to."""
+        found = found.copy()
         for _ in range(self.restarts):
             rows = np.flatnonzero(victim.right(found, labels))
             if len(rows):
