@@ -8,7 +8,7 @@ from torch import nn
 
 from ddaudit.errors import AuditError
 from ddaudit.models.classifier import Classifier, TrunkAndHead
-from ddaudit.models.layers import HalvingPool, Shape, norm_layer, stem_padding, stem_sides
+from ddaudit.models.layers import HalvingPool, Shape, StemConvolution, norm_layer, stem_padding, stem_sides
 from ddaudit.models.registry import register
 
 
@@ -48,7 +48,9 @@ def convnet(
     layers: list[nn.Module] = []
     for block in range(depth):
         layers += [
-            nn.Conv2d(width if block else shape[0], width, 3, padding=1 if block else stem_padding(shape, 3)),
+            nn.Conv2d(width, width, 3, padding=1)
+            if block
+            else StemConvolution(shape[0], width, 3, padding=stem_padding(shape, 3)),
             norm_layer(norm, width),
             nn.ReLU(inplace=True),
             *_pooling_layers(pooling),

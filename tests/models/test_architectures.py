@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ddaudit.errors import AuditError
 from ddaudit.models import Classifier, build
-from ddaudit.models.layers import HalvingPool
+from ddaudit.models.layers import HalvingPool, StemConvolution
 
 SIX = ("MLP", "ConvNet", "LeNet", "AlexNet", "VGG11", "ResNet18")
 BATCH_NORM = ("ConvNetBN", "AlexNetBN", "VGG11BN", "ResNet18BN")
@@ -194,12 +194,30 @@ def test_unknown_options_are_refused_with_the_choices(option: str) -> None:
 
 
 @pytest.mark.parametrize("side", [8, 15, 32])
-def test_pooling_by_a_convolution_is_average_pooling_to_the_last_bit(side: int) -> None:
+def test_pooling_by_halves_is_average_pooling(side: int) -> None:
     ours, theirs = (images(5, side).requires_grad_() for _ in range(2))
     pooled, expected = HalvingPool()(ours), functional.avg_pool2d(theirs, 2)
-    assert torch.equal(pooled, expected)
+    torch.testing.assert_close(pooled, expected, rtol=1e-6, atol=1e-6)
     pooled.square().sum().backward()
     expected.square().sum().backward()
-    assert ours.grad is not None
-    assert theirs.grad is not None
-    assert torch.equal(ours.grad, theirs.grad)
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [4, 5])
+def test_pooling_has_the_derivatives_that_gradient_matching_takes_of_it(side: int) -> None:
+    values = torch.randn(2, 3, side, side, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(HalvingPool(), values)
+    assert torch.autograd.gradgradcheck(HalvingPool(), values)
+
+
+@pytest.mark.parametrize(("channels", "side", "padding"), [(3, 32, 1), (1, 28, 3), (1, 8, 1), (3, 9, 0)])
+def test_images_get_the_gradient_of_a_convolution_from_the_stem(channels: int, side: int, padding: int) -> None:
+    plain, stem = nn.Conv2d(channels, 16, 3, padding=padding), StemConvolution(channels, 16, 3, padding=padding)
+    stem.load_state_dict(plain.state_dict())
+    stem.requires_grad_(False)
+    ours, theirs = (images(channels, side).requires_grad_() for _ in range(2))
+    found, expected = stem(ours), plain(theirs)
+    assert torch.equal(found, expected)
+    found.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
