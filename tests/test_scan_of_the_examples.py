@@ -5,13 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_scan import tiny_scan
 
 import ddaudit
+from ddaudit.checks import all_checks
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
 from ddaudit.results import PILLARS, Scorecard
 
 pytestmark = pytest.mark.slow
+#: CANARY needs a publisher's key, TRANSFER and SAMPLES a suspicion, GROUP attributes; the quick profile does not spend on the others.
+LEFT_OUT = ["DD-UTL-RANKING", "DD-PRV-LIRA", "DD-PRV-CANARY", "DD-PRV-DPSGD"]
+LEFT_OUT += ["DD-BKD-TRANSFER", "DD-BKD-SAMPLES", "DD-FAI-GROUP"]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -31,13 +36,20 @@ def clean(store):
     return scan("clean", store)
 
 
+@pytest.fixture(scope="module")
+def leak(store):
+    return scan("leak", store)
+
+
+@pytest.fixture(scope="module")
+def backdoor(store):
+    return scan("backdoor", store)
+
+
 def test_every_pillar_of_the_clean_example_is_judged_and_none_fails(clean):
     assert set(clean.pillars) == set(PILLARS)
     assert "fail" not in clean.pillars.values()
-    # CANARY needs a publisher's key, TRANSFER and SAMPLES a suspicion, GROUP attributes; the quick profile does not spend on the others.
-    left_out = ["DD-UTL-RANKING", "DD-PRV-LIRA", "DD-PRV-CANARY", "DD-PRV-DPSGD"]
-    left_out += ["DD-BKD-TRANSFER", "DD-BKD-SAMPLES", "DD-FAI-GROUP"]
-    assert [skipped.id for skipped in clean.not_run] == left_out
+    assert [skipped.id for skipped in clean.not_run] == LEFT_OUT
     assert all(check.finding for check in clean.checks)
 
 
@@ -52,11 +64,10 @@ def test_every_check_states_its_power_and_its_control(clean):
         assert counts or any(metric.low is not None and metric.low < metric.high for metric in check.metrics), check.id
 
 
-def test_the_leak_fails_privacy_and_names_the_right_training_images(store):
-    card = scan("leak", store)
-    assert card.pillars["privacy"] == "fail"
-    assert card.overall.pillar == "privacy"
-    trace = card.check("DD-PRV-TRACE")
+def test_the_leak_fails_privacy_and_names_the_right_training_images(leak):
+    assert leak.pillars["privacy"] == "fail"
+    assert leak.overall.pillar == "privacy"
+    trace = leak.check("DD-PRV-TRACE")
     pairs = next(e for e in trace.evidence if e.name == "traced_pairs")
     flagged = {row[0]: row[1] for row in pairs.rows if row[-1]}
     assert len(flagged) >= 90
@@ -68,29 +79,34 @@ def test_the_leak_fails_privacy_and_names_the_right_training_images(store):
     assert any(e.kind == "image" for e in trace.evidence)
 
 
-def test_the_backdoor_fails_with_the_right_target_class_and_a_picture(store):
-    card = scan("backdoor", store)
-    assert card.pillars["backdoor"] == "fail"
-    check = card.check("DD-BKD-INVERT")
+def test_the_backdoor_fails_with_the_right_target_class_and_a_picture(backdoor):
+    assert backdoor.pillars["backdoor"] == "fail"
+    check = backdoor.check("DD-BKD-INVERT")
     assert check.metric("target_class").value == 3
     assert check.metric("trigger_success").value > 0.5
-    assert card.check("DD-BKD-TRANSFER").verdict == "fail"
-    carriers = next(e for e in card.check("DD-BKD-SAMPLES").evidence if e.name == "images_left_out")
+    assert backdoor.check("DD-BKD-TRANSFER").verdict == "fail"
+    carriers = next(e for e in backdoor.check("DD-BKD-SAMPLES").evidence if e.name == "images_left_out")
     assert {row[1] for row in carriers.rows} == {"3"}
     assert {"recovered_trigger", "triggered_images"} <= {e.name for e in check.evidence if e.kind == "image"}
 
 
-def test_a_fresh_run_gives_the_same_scorecard_as_one_from_the_store(clean, store, tmp_path):
-    from_store = scan("clean", store).without_times().model_dump_json()
-    assert clean.without_times().model_dump_json() == from_store
-    assert scan("clean", tmp_path).without_times().model_dump_json() == from_store
+def test_a_fresh_run_gives_the_same_scorecard_as_one_from_the_store(clean, store):
+    assert clean.without_times().model_dump_json() == scan("clean", store).without_times().model_dump_json()
 
 
-def test_the_readme_shows_the_verdicts_that_the_examples_get(clean, store):
+def test_two_fresh_runs_of_every_check_give_the_same_scorecard(tmp_path):
+    every = [check.id for check in all_checks()]
+    little = {"cross_architectures": ("MLP",), "cross_seeds": 2, "known_images": 20, "corruption_examples": 10}
+    one, other = (tiny_scan(tmp_path / name, every, **little) for name in ("one", "other"))
+    assert one.model_dump_json() == other.model_dump_json()
+    assert [skipped.id for skipped in one.not_run] == LEFT_OUT
+
+
+def test_the_readme_shows_the_verdicts_that_the_examples_get(clean, leak, backdoor):
     readme = (EXAMPLES.parent / "README.md").read_text()
     table = [[cell.strip(" *`") for cell in line.split("|")[1:-1]] for line in readme.splitlines() if "|" in line]
     header = next(row for row in table if row[0] == "example")
-    for name, card in (("clean", clean), ("leak", scan("leak", store)), ("backdoor", scan("backdoor", store))):
+    for name, card in (("clean", clean), ("leak", leak), ("backdoor", backdoor)):
         row = next(row for row in table if row[0] == name and len(row) == len(header))
         assert dict(zip(header[1:], row[1:], strict=True)) == {**card.pillars, "overall": card.overall.verdict}
 
