@@ -136,7 +136,9 @@ def test_a_damaged_entry_that_a_worker_found_is_reported_here(data, tmp_path, ca
 SCAN = """
 import sys, time
 from ddaudit.training.process_executor import Processes
+from ddaudit.training.worker_server import PRELOADED
 if __name__ == "__main__":
+    del PRELOADED[1:]  # these workers sleep: torch is enough
     with Processes(2) as executor:
         executor.ahead([(time.sleep, (seconds,)) for seconds in (0, 0, 600, 600)], lambda done, of: print(done, flush=True))
 """
