@@ -46,8 +46,8 @@ class Processes(Executor):
 
     def ahead(self, tasks: Sequence[Task], on_done: Callable[[int, int], None]) -> None:
         """Do the tasks, as many at a time as there are workers."""
-        if len(tasks) < 2:
-            return  # another process could only be later than this one
+        if len(tasks) < 2 and not any(self._idle):
+            return  # a process that has yet to be started could only be later than this one
         waiting = deque(range(len(tasks)))
         running: dict[Future[list[str]], tuple[ProcessPoolExecutor, int]] = {}
         deaths: Counter[int] = Counter()

@@ -171,6 +171,14 @@ def test_a_single_task_starts_no_process(data, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_a_single_task_goes_to_a_worker_that_waits(data, tmp_path):
+    with Processes(2) as executor:
+        executor.ahead(tasks(tmp_path, data, [1, 2]), nothing)
+        executor.ahead(tasks(tmp_path, data, [3]), nothing)
+    assert made_by_the_scan(tmp_path, data, [1, 2, 3]) == []
+
+
 def test_serial_does_nothing_ahead(data, tmp_path):
     with Serial() as executor:
         executor.ahead(tasks(tmp_path, data, [1, 2]), nothing)

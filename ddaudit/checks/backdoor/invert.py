@@ -48,7 +48,7 @@ def inversion(case: AuditCase) -> CheckResult:
     suspect = study.suspect(case.audited, comparison)
     p, power, successes = study.p(comparison), study.power, study.planted_success
     name = case.reference.classes[suspect.target]
-    unseen = case.model(case.audited, study.recipe, case.config.inversion_models)
+    (unseen,) = case.train_all([(case.audited, study.recipe, case.config.inversion_models)])
     hit = study.success(suspect.trigger, suspect.target, unseen)
     success = clopper_pearson(int(hit.sum()), len(hit))
     valid = found.success >= VALID_SUCCESS

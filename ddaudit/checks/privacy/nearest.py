@@ -164,7 +164,7 @@ def _witness(case: AuditCase) -> tuple[LabelledImages, Recipe, int]:
 
 
 def _embeddings(case: AuditCase) -> dict[str, Embedding]:
-    witness = case.model(*_witness(case))
+    (witness,) = case.train_all([_witness(case)])
     network = cast(OnPixels, witness.network)
 
     def features(pixels: np.ndarray) -> np.ndarray:
