@@ -99,7 +99,7 @@ def percentile_interval(value: float, drawn: Array, models: int, images: int, co
 
 
 def power_of_shift(interval: Interval, shift: float) -> float | None:
-    """How often a true shift down would leave the whole interval below 0, taken to be as wide then as it is now, and normal.
+    """How often a true shift would leave the whole interval on its side of 0, taken to be as wide then as it is now, and normal.
 
     >>> round(power_of_shift(Interval(0.0, -0.0196, 0.0196, 0.95, 100), 0.0196), 2)
     0.5

@@ -242,42 +242,6 @@ def power_of_auc(n_member: int, n_nonmember: int, true_auc: float, alpha: float 
     return float(stats.norm.sf((above - true_auc) / spread) + stats.norm.cdf((below - true_auc) / spread))
 
 
-def detectable_auc(n_member: int, n_nonmember: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Smallest area above 0.5 whose interval excludes 0.5 with the given probability.
-
-    Parameters
-    ----------
-    n_member, n_nonmember : int
-    power : float
-        In (alpha, 1).
-    alpha : float
-        One minus the confidence of the interval.
-
-    Returns
-    -------
-    float
-        In (0.5, 1).
-
-    Raises
-    ------
-    TooFewExamplesError
-        Where no area at all could be told from 0.5.
-    ValueError
-        Where ``power`` is not above ``alpha``.
-
-    References
-    ----------
-    Hanley and McNeil, Radiology 143 (1982).
-    """
-    if not alpha < power < 1:
-        raise ValueError(f"the power must lie between alpha = {alpha} and 1; found {power}")
-
-    def missing(area: float) -> float:
-        return power_of_auc(n_member, n_nonmember, area, alpha) - power
-
-    return float(optimize.brentq(missing, 0.5, 1 - 1e-9))
-
-
 def _critical_area(n_member: int, n_nonmember: int, alpha: float) -> float:
     """Smallest observed area whose interval, on the logit scale, lies above 0.5."""
     quantile = stats.norm.isf(alpha / 2)

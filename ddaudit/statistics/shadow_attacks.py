@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
+from ddaudit.statistics.bootstrap import bootstrap
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.intervals import Interval, bootstrap
+from ddaudit.statistics.intervals import Interval
 from ddaudit.statistics.membership import Array, calibrated, lira_online, rmia
 from ddaudit.statistics.roc import FEWEST_FALSE_POSITIVES, auc
 from ddaudit.statistics.roc_bootstrap import RocBand

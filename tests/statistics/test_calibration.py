@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import brier_score_loss
 
 from ddaudit.statistics.calibration import BINS, binned, brier_scores, calibration_gaps
-from ddaudit.statistics.scores_over_seeds import score_difference_over_seeds, score_over_seeds
+from ddaudit.statistics.scores_over_seeds import score_difference_over_seeds
 
 
 def error(confidence: np.ndarray, right: np.ndarray) -> float:
@@ -56,25 +56,3 @@ def test_the_interval_of_a_difference_of_calibration_errors_covers_it(excess: tu
             errors.append(np.clip(truth + more, 0, 1).mean() - truth.mean())
         covered += not score_difference_over_seeds(*tables).excludes(errors[0] - errors[1])
     assert covered >= 90
-
-
-def test_scores_over_seeds_agree_with_student_where_seeds_do_not_matter() -> None:
-    from scipy import stats
-
-    values = np.random.default_rng(5).normal(3, 1, 400)
-    found = score_over_seeds(np.stack([values, values]))
-    low, high = stats.t.interval(0.95, 399, values.mean(), stats.sem(values))
-    assert (found.value, found.low, found.high) == pytest.approx((values.mean(), low, high), rel=1e-9)
-
-
-def test_one_seed_tells_nothing_of_the_next() -> None:
-    table = np.random.default_rng(6).random((1, 50))
-    assert score_over_seeds(table).low is None
-    assert score_difference_over_seeds(table, np.vstack([table, table])).low is None
-
-
-def test_tables_that_cannot_be_compared_are_refused() -> None:
-    with pytest.raises(ValueError, match="both need the same ones"):
-        score_difference_over_seeds(np.zeros((2, 5)), np.zeros((2, 6)))
-    with pytest.raises(ValueError, match="finite numbers"):
-        score_over_seeds(np.array([[0.0, np.nan]]))

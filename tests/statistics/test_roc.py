@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn import metrics
 
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.roc import auc, auc_interval, detectable_auc, power_of_auc, roc_curve, tpr_at_fpr
+from ddaudit.statistics.roc import auc, auc_interval, power_of_auc, roc_curve, tpr_at_fpr
 
 # Few distinct values, so that ties are the rule.
 TIED = st.lists(st.integers(0, 6).map(float), min_size=2, max_size=30)
@@ -185,16 +185,14 @@ def test_ignoring_the_thresholds_uncertainty_would_not_cover():
     assert covered / 80 < 0.5
 
 
-@pytest.mark.parametrize(("n_member", "n_other", "power"), [(20, 20, 0.8), (100, 100, 0.3), (100, 1000, 0.8)])
-def test_power_is_how_often_the_interval_excludes_one_half(n_member, n_other, power):
+@pytest.mark.parametrize(("n_member", "n_other", "area"), [(20, 20, 0.75), (100, 100, 0.56), (100, 1000, 0.58)])
+def test_power_is_how_often_the_interval_excludes_one_half(n_member, n_other, area):
     rng = np.random.default_rng(0)
-    area = detectable_auc(n_member, n_other, power)
-    assert power_of_auc(n_member, n_other, area) == pytest.approx(power)
     shift = np.sqrt(2) * stats.norm.ppf(area)
     seen = sum(
         auc_interval(rng.normal(shift, 1, n_member), rng.normal(0, 1, n_other)).excludes(0.5) for _ in range(800)
     )
-    assert seen / 800 == pytest.approx(power, abs=0.05)
+    assert seen / 800 == pytest.approx(power_of_auc(n_member, n_other, area), abs=0.05)
 
 
 @given(st.integers(20, 2000), st.integers(20, 2000), st.floats(0.01, 0.2))
@@ -206,14 +204,11 @@ def test_power_starts_at_alpha_grows_with_the_area_and_is_symmetric(n_member, n_
     assert power_of_auc(n_member, n_other, 0.4, alpha) == pytest.approx(power_of_auc(n_other, n_member, 0.6, alpha))
 
 
-def test_more_examples_detect_a_smaller_area_and_too_few_none():
-    areas = [detectable_auc(n, n) for n in (20, 100, 1000, 10_000)]
-    assert areas == sorted(areas, reverse=True)
+def test_power_with_many_examples_is_that_of_the_normal_test_and_too_few_have_none():
     # Hanley and McNeil's variance at 0.5 is (2n + 1) / 12 n^2; two-sided 5 %, power 0.8.
-    assert areas[-1] - 0.5 == pytest.approx((1.96 + 0.8416) * np.sqrt(20_001 / 12e8), rel=0.01)
+    area = 0.5 + (1.96 + 0.8416) * np.sqrt(20_001 / 12e8)
+    assert power_of_auc(10_000, 10_000, area) == pytest.approx(0.8, abs=0.01)
     with pytest.raises(TooFewExamplesError, match="2 members and 2 non-members cannot"):
-        detectable_auc(2, 2)
+        power_of_auc(2, 2, 0.9)
     with pytest.raises(TooFewExamplesError, match="1 members"):
         power_of_auc(1, 1000, 0.9)
-    with pytest.raises(ValueError, match="power must lie between"):
-        detectable_auc(100, 100, power=0.01)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ddaudit.statistics.bootstrap import bootstrap
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.intervals import bootstrap
 from ddaudit.statistics.roc import auc, auc_interval, roc_curve
 from ddaudit.statistics.roc_bootstrap import bootstrap_roc
 

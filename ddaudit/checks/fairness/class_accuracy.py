@@ -58,11 +58,11 @@ def class_accuracy(case: AuditCase) -> CheckResult:
     models = {"": case.audited_models, RANDOM: case.control_models, **further_models(case)}
     correct = {kind: case.correct(these) for kind, these in models.items()}
     differences = _differences(correct[""], correct[RANDOM], labels, len(names))
-    failed = [c for c, d in enumerate(differences) if _below(d, -MARGIN)]
-    lower = [c for c, d in enumerate(differences) if _below(d, 0)]
+    failed = [c for c, d in enumerate(differences) if d.below(-MARGIN)]
+    lower = [c for c, d in enumerate(differences) if d.below(0)]
     rng = np.random.default_rng(case.seed("class-spread"))
     spreads = compare_spread(correct[""], correct[RANDOM], labels, rng, confidence=1 - SPREAD_LEVEL)
-    amplified = _above(spreads[DECIDING].amplification, 0)
+    amplified = spreads[DECIDING].amplification.above(0)
     power = _power(correct[""], correct[RANDOM], labels, len(names), case.seed("class-power"))
 
     by_class = {
@@ -114,14 +114,6 @@ def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int)
     """Per-class accuracy of A minus B, for all classes together."""
     confidence = 1 - CLASS_LEVEL / classes
     return [difference_over_seeds(a[:, labels == c], b[:, labels == c], confidence) for c in range(classes)]
-
-
-def _below(interval: Interval, bound: float) -> bool:
-    return interval.high is not None and interval.high < bound
-
-
-def _above(interval: Interval, bound: float) -> bool:
-    return interval.low is not None and interval.low > bound
 
 
 def _worst(by_class: list[Interval]) -> int:

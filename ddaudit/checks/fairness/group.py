@@ -113,7 +113,7 @@ def group(case: AuditCase) -> CheckResult:
         defect=f"aligned examples recognised {100 * PLANTED_GAP:g} points more often than conflicting ones (from the width of the interval, taken as normal)",
     )
     return group.result(
-        judge(material=_above(gaps[""], MARGIN), shown=_above(gaps[""], 0) or _above(more, 0), power=power),
+        judge(material=gaps[""].above(MARGIN), shown=gaps[""].above(0) or more.above(0), power=power),
         _finding(known, by_side[""], gaps, more),
         metrics=[
             _metric("aligned_accuracy", {kind: _side(means, 0) for kind, means in by_side.items()}, "higher"),
@@ -136,10 +136,6 @@ def group(case: AuditCase) -> CheckResult:
         references=["Lu et al. 2024, arXiv:2403.16028", "FairDD, arXiv:2411.19623"],
         trained=sorted({m.dataset for these in models.values() for m in these} | set(share.trained)),
     )
-
-
-def _above(interval: Interval, bound: float) -> bool:
-    return interval.low is not None and interval.low > bound
 
 
 def _too_few(counts: list[int], known: Attributes) -> CheckResult:
@@ -271,10 +267,10 @@ def _points(found: Interval) -> str:
 
 
 def _advice(gaps: dict[str, Interval], more: Interval) -> str:
-    if _above(more, 0):
+    if more.above(0):
         return "Distilling amplifies the bias: weigh conflicting examples up before distilling, or do not distil this original."
-    if _above(gaps[""], 0) and _above(gaps[RANDOM], 0):
+    if gaps[""].above(0) and gaps[RANDOM].above(0):
         return "The original itself is to blame: real images of it carry the gap too. Balance it before distilling."
-    if _above(gaps[""], 0):
+    if gaps[""].above(0):
         return "Do not use the set where the smaller group matters."
     return ""

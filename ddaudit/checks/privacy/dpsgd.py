@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.privacy.judges import DELTA, Judges, halves, wanted_references
@@ -19,6 +18,7 @@ from ddaudit.data.splits import CHUNK
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
+from ddaudit.statistics.pigeonhole import power_of_shift
 from ddaudit.statistics.roc import auc_interval, tpr_at_fpr
 from ddaudit.training.cost import TRAINING, Work
 from ddaudit.training.private import PrivateRecipe, can_be_private, train_private, train_private_into
@@ -88,12 +88,13 @@ def dpsgd(case: AuditCase) -> CheckResult:
     rng = np.random.default_rng(case.seed("dpsgd/bootstrap"))
     compared = {a: gap(ours, private, a, CONFIDENCE, rng) for a in ATTACKS} if reached else {}
     gaps = {attack: minus for attack, (_, minus) in compared.items()}
-    shown = [a for a, minus in gaps.items() if minus.low is not None and minus.low > 0]
-    power = _power(gaps["calibrated"]) if reached else None
+    shown = [a for a, minus in gaps.items() if minus.above(0)]
+    defect = f"a true AUC {PLANTED_GAP:g} above that of DP-SGD (normal approximation)"
+    power = Power(value=power_of_shift(gaps["calibrated"], PLANTED_GAP), defect=defect) if reached else None
     rates, refusals = _carried(judges.n_out)
     return dpsgd.result(
         judge(
-            material=any((gaps[a].low or 0) > MATERIAL_GAP for a in shown),
+            material=any(gaps[a].above(MATERIAL_GAP) for a in shown),
             shown=bool(shown),
             power=power,
             sound=reached is not None,
@@ -211,16 +212,6 @@ def _private_models(case: AuditCase, members: np.ndarray) -> list[tuple[PrivateR
 def _batch(examples: int) -> int:
     """A quarter at most: on larger shares the accountant gains nothing from chance."""
     return min(256, max(1, examples // 4))
-
-
-def _power(minus: Interval) -> Power | None:
-    """By the width of the interval that was measured, of the calibrated attack."""
-    if minus.low is None or minus.high is None:
-        return None
-    quantile = stats.norm.isf((1 - CONFIDENCE) / 2)
-    spread = (minus.high - minus.low) / (2 * quantile)
-    value = float(stats.norm.sf(quantile - PLANTED_GAP / spread)) if spread else 1.0
-    return Power(value=value, defect=f"a true AUC {PLANTED_GAP:g} above that of DP-SGD (normal approximation)")
 
 
 def _carried(n_out: int) -> tuple[list[float], list[str]]:

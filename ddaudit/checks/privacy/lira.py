@@ -109,7 +109,7 @@ def lira(case: AuditCase) -> CheckResult:
     low_fpr, refusals = _low_fpr(scores, null, member, other_draw, seed)
 
     leaking = [a for a in scores if p[a] < ALPHA]
-    reaching = [a for a, i in transfer.items() if fair and i.low is not None and i.low > 0.5]
+    reaching = [a for a, i in transfer.items() if fair and i.above(0.5)]
     members = round(float(member.sum(1).mean()))
     comparable = members >= COMPARABLE * len(case.reference.train)
     shown = bool(reaching) or (bool(leaking) and comparable)
@@ -119,7 +119,7 @@ def lira(case: AuditCase) -> CheckResult:
     )
     return lira.result(
         judge(
-            material=any((transfer[a].low or 0) > MATERIAL_AUC for a in reaching),
+            material=any(transfer[a].above(MATERIAL_AUC) for a in reaching),
             shown=shown,
             power=power,
             sound=random and (shown or (fair and not leaking)),

@@ -75,7 +75,7 @@ def mia(case: AuditCase) -> CheckResult:
 
     shown = [one for one in outcomes if one.counts]
     alike = all(one.blind_p >= LEVEL for one in outcomes)
-    recognised = all(one.positive.low is not None and one.positive.low > 0.5 for one in outcomes)
+    recognised = all(one.positive.above(0.5) for one in outcomes)
     # An attack that finds as much where there is nothing to find settles nothing, unless another one does.
     sound = alike and recognised and (bool(shown) or all(one.p >= LEVEL for one in outcomes))
     n_in, n_out = (len(side) for side in ours.sides("loss"))

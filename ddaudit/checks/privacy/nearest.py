@@ -21,7 +21,8 @@ from ddaudit.data.splits import Subset
 from ddaudit.models import OnPixels
 from ddaudit.results import Assumption, CheckResult, ControlValue, Image, Metric, Power, Table
 from ddaudit.seeds import generator
-from ddaudit.statistics.intervals import Interval, bootstrap, clopper_pearson
+from ddaudit.statistics.bootstrap import bootstrap
+from ddaudit.statistics.intervals import Interval, clopper_pearson
 from ddaudit.statistics.multiplicity import holm
 from ddaudit.training.cost import FORWARD, Work
 from ddaudit.training.device import threads
@@ -84,7 +85,7 @@ def resemblance(case: AuditCase) -> CheckResult:
     similar, unrelated = (ssim(pixels, split.pixels(one.index)) for split, one in ((train, closest), (test, held_out)))
     return resemblance.result(
         judge(
-            material=seen[0] and any((share.low or 0) > MATERIAL_SHARE for share in shares.values()),
+            material=seen[0] and any(share.above(MATERIAL_SHARE) for share in shares.values()),
             shown=seen[0],
             power=planted,
         ),

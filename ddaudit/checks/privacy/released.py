@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ddaudit.statistics.intervals import Interval, bootstrap
+from ddaudit.statistics.bootstrap import bootstrap
+from ddaudit.statistics.intervals import Interval
 from ddaudit.statistics.roc import auc
 
 #: More change no digit that is printed, and each takes a sort of every score.

@@ -72,8 +72,8 @@ def attacks(case: AuditCase) -> CheckResult:
     ratio = median_ratio(
         ours.of("pgd"), theirs.of("pgd"), RADII["linf"], generator(case.config.seed, "attacks/median-ratio")
     )
-    material = difference.high is not None and difference.high < -MARGIN
-    shown = difference.high is not None and difference.high < 0
+    material = difference.below(-MARGIN)
+    shown = difference.below(0)
     power = _power(ours.of("pgd"), theirs.of("pgd"), compared, case.seed("attacks/power"))
     stronger, failed = _stronger(ours), [test for test in soundness.tested(case) if not test.held]
     return attacks.result(

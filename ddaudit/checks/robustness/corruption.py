@@ -60,9 +60,9 @@ def corruption(case: AuditCase) -> CheckResult:
         value=power_of_shift(gap, PLANTED_DROP),
         defect=f"accuracy under corruption {100 * PLANTED_DROP:g} points lower (from the width of the interval, taken as normal)",
     )
-    shown = gap.high is not None and gap.high < 0
+    shown = gap.below(0)
     return corruption.result(
-        judge(material=gap.high is not None and gap.high < -MARGIN, shown=shown, power=planted),
+        judge(material=gap.below(-MARGIN), shown=shown, power=planted),
         _finding(gap, float(a[:-1].mean()), float(b[:-1].mean())),
         metrics=[
             _metric("corrupted_accuracy_difference", gap, better="higher"),

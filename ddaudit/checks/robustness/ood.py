@@ -69,7 +69,7 @@ def out_of_distribution(case: AuditCase) -> CheckResult:
         value = float(np.mean([ours[0] - theirs[0] for ours, theirs in drawn.values()]))
         shifts = np.mean([ours[1] - theirs[1] for ours, theirs in drawn.values()], axis=0)
         gaps[score] = percentile_interval(value, shifts, models, count, CONFIDENCE)
-    lower = [score for score, gap in gaps.items() if gap.high is not None and gap.high < 0]
+    lower = [score for score, gap in gaps.items() if gap.below(0)]
     material = [score for score in lower if (gaps[score].high or 0) < -MARGIN]
     powers = [power_of_shift(gap, PLANTED_DROP) for gap in gaps.values()]
     planted = Power(

@@ -61,7 +61,7 @@ def accuracy(case: AuditCase) -> CheckResult:
     if claim:
         metrics.append(Metric(name=f"claimed_accuracy[{name}]", value=claim.mean, n=claim.n, confidence=None))
     no_better = gain.low is None or gain.low <= 0
-    worse = gain.high is not None and gain.high < 0
+    worse = gain.below(0)
     bias = f" (the {case.recipe.name} recipe reads {case.recipe.bias})" if case.recipe.bias else ""
     against = f"{100 * abs(gain.value):.1f} points {'above' if gain.value >= 0 else 'below'} a random real subset of the same size"
     return accuracy.result(

@@ -56,7 +56,7 @@ def cross_architecture(case: AuditCase) -> CheckResult:
 
     confidence = 1 - 0.05 / len(names)
     gains = [difference_over_seeds(a, b, confidence) for a, b in zip(ours, theirs, strict=True)]
-    worse = [name for name, gain in zip(names, gains, strict=True) if gain.high is not None and gain.high < 0]
+    worse = [name for name, gain in zip(names, gains, strict=True) if gain.below(0)]
     claims = [case.distilled.claims.get(name) for name in names]
     published = recipe.name.startswith("published")
     verified = [verify(c, a.mean(1), published=published) for c, a in zip(claims, ours, strict=True)]
