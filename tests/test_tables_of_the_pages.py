@@ -35,4 +35,5 @@ def test_the_gap_grows_with_the_bias_and_is_found_at_95_percent_only_where_it_wa
     values = [gaps[share]["value"] for share in sorted(gaps, key=float)]
     assert values == sorted(values)
     assert gaps["0.1"]["low"] < 0 < gaps["0.1"]["high"]
-    assert gaps["0.95"]["low"] > gaps["0.1"]["high"] and gaps["0.95"]["low"] > gaps["0.1"]["controls"][0]["high"]
+    assert gaps["0.95"]["low"] > gaps["0.1"]["high"]
+    assert gaps["0.95"]["low"] > gaps["0.1"]["controls"][0]["high"]
