@@ -44,6 +44,7 @@ _SOURCES = {
     "private": (*_TRAINING, "training/private.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", *(f"checks/backdoor/{name}.py" for name in _INVERTING)),
+    "known": (*_TRAINING, "threats/triggers.py", "checks/backdoor/battery.py", "checks/backdoor/known_rates.py"),
     "attacks": (*_TRAINING, "checks/robustness/evasion"),
     "calibrations": (
         *_TRAINING,

@@ -31,7 +31,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class TrainedModel:
     """A trained network as a function of pixels in [0, 1].
 
-    ``network`` holds the pixel space as its first layer, is in evaluation mode and wants float32 (n, c, h, w) on ``device``.
+    ``network`` holds the pixel space as its first layer, is in evaluation mode and wants float32 (n, c, h, w) on ``device``; it answers
+    with ``threads`` threads.
     """
 
     network: nn.Module
@@ -39,11 +40,12 @@ class TrainedModel:
     recipe: Recipe
     seed: int
     device: torch.device
+    threads: int = EVALUATION_THREADS
 
     @torch.no_grad()
     def logits(self, pixels: np.ndarray, batch: int = 500) -> np.ndarray:
         """float32 (n, k) for float32 pixels (n, c, h, w)."""
-        with threads(EVALUATION_THREADS):
+        with threads(self.threads):
             parts = [
                 self.network(torch.from_numpy(pixels[i : i + batch]).to(self.device)).cpu()
                 for i in range(0, len(pixels), batch)

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of, turned
-from ddaudit.checks.backdoor.planted import PLANTED_SHARE
+from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of
+from ddaudit.checks.backdoor.known_rates import RatesTask, known_rates, known_rates_into
+from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
@@ -21,6 +22,7 @@ from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson
 from ddaudit.threats.triggers import Trigger
 from ddaudit.training.cost import Work
+from ddaudit.training.executor import Task
 
 #: A trigger that sends no more than this share of other images to its class is no failure, however sure it is that it does.
 MATERIAL = 0.1
@@ -50,12 +52,27 @@ class _Trial:
         """Held-out images on which every trigger is tried."""
         return min(self.case.config.known_images, len(self.case.test_rows))
 
+    @cached_property
+    def planted(self) -> list[Plant]:
+        """The planted sets whose trigger the battery has."""
+        known = list(self.triggers.values())
+        return [plant for plant in self.study.planted if plant.threat.trigger in known]
+
+    def ahead(self) -> None:
+        """Have all sets tried side by side, where the executor can."""
+        sets = [self.case.audited, *self.study.clean_sets, *(plant.data for plant in self.planted)]
+        tasks: list[Task] = [(known_rates_into, (self.case.store.folder, *self._arguments(data))) for data in sets]
+        self.case.ahead("known triggers", tasks)
+
     def rates(self, data: LabelledImages) -> np.ndarray:
         """(triggers, classes): how often models of the set are turned; see `turned`."""
-        test = self.case.reference.test
         self.case.progress(f"known triggers on {data.name}", 0, 1)
-        models = self.study.models(data)
-        return turned(models, self.triggers, test.pixels(self.rows), test.labels[self.rows], data.classes)
+        return known_rates(self.case.store, *self._arguments(data))
+
+    def _arguments(self, data: LabelledImages) -> RatesTask:
+        case, test = self.case, self.case.reference.test
+        seeds = [case.seed("train", i) for i in range(case.config.inversion_models)]
+        return data, self.study.recipe, seeds, test.pixels(self.rows), test.labels[self.rows], str(case.device)
 
     @cached_property
     def null(self) -> np.ndarray:
@@ -73,9 +90,7 @@ class _Trial:
 
     def power(self) -> Power:
         """How often a planted trigger of the battery is found, with its class, when its set is judged as S is."""
-        known = list(self.triggers.values())
-        planted = [plant for plant in self.study.planted if plant.threat.trigger in known]
-        found = 0
+        planted, found = self.planted, 0
         for plant in planted:
             suspect = suspect_of(self.rates(plant.data), self.null)
             found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
@@ -132,6 +147,7 @@ def known_triggers(case: AuditCase) -> CheckResult:
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
+    trial.ahead()
     rates = trial.rates(case.audited)
     suspect = suspect_of(rates, trial.null)
     p = trial.p(suspect)

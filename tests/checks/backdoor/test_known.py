@@ -4,16 +4,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import battery, turned
 from ddaudit.checks.backdoor.known import known_triggers
+from ddaudit.checks.backdoor.known_rates import known_rates
 from ddaudit.data.originals import Original
 from ddaudit.results import Table
 from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.threats.sinusoidal import SinusoidalTrigger
 from ddaudit.threats.stamping import StampingThreat
 from ddaudit.threats.triggers import Patch
+from ddaudit.training.recipe import Recipe
+from ddaudit.training.store import Store
+from ddaudit.training.trainer import train
 
 Cases = Callable[..., AuditCase]
 SETTINGS = {
@@ -72,6 +77,18 @@ class Reading:
     def logits(self, pixels: np.ndarray) -> np.ndarray:
         said = np.where(pixels[:, 0, 0, 0] == 1, 7, np.round(10 * pixels[:, 0, 0, 1]).astype(int))
         return np.eye(10)[said]
+
+
+def test_rates_of_a_set_are_those_of_its_models_and_are_found_once(digits: Original, real_images: Callable) -> None:
+    data, recipe, store = real_images(digits.train, 2), Recipe("short", epochs=3, lr=0.05), Store(None)
+    pixels, labels, device = digits.test.pixels(slice(0, 20)), digits.test.labels[:20], torch.device("cpu")
+    rates = known_rates(store, data, recipe, [1, 2], pixels, labels, "cpu")
+    models = [train(data, recipe, seed, device, Store(None)) for seed in (1, 2)]
+    np.testing.assert_array_equal(rates, turned(models, battery(data.shape), pixels, labels, 10))
+    made = len(store.made)
+    assert known_rates(store, data, recipe, [1, 2], pixels, labels, "cpu") is rates
+    assert known_rates(store, data, recipe, [1], pixels, labels, "cpu") is not rates
+    assert len(store.made) == made + 1  # the model was there
 
 
 def test_only_images_that_the_trigger_turns_are_counted() -> None:
