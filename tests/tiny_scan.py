@@ -33,8 +33,9 @@ CONFIG = ddaudit.AuditConfig(
     inversion_models=1,
     inversion_epochs=6,
     inversion_images=10,
+    inversion_batch=2,
     inversion_steps=10,
-    distillation_steps=5,
+    distillation_steps=2,
 )
 
 
