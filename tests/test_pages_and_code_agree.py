@@ -1,5 +1,6 @@
 """The pages say what the code does: every number that a verdict rests on, every check, every setting."""
 
+import json
 import re
 import subprocess
 import sys
@@ -168,6 +169,15 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
 )
 def test_the_margins_on_the_pages_are_those_of_the_code(check, says):
     assert says in page(check)
+
+
+def test_the_coverages_on_the_page_are_those_of_the_study():
+    text = (DOCS / "statistics.md").read_text(encoding="utf-8")
+    study = DOCS.parent / "benchmarks" / "results" / "interval_coverage.json"
+    rows = json.loads(study.read_text(encoding="utf-8"))
+    said = [f"| `{one['interval']}` | {one['setting']} | {100 * one['covered']:.1f} |" for one in rows]
+    assert re.findall(r"^\| `[^`]+` \| [^|]+ \| [0-9.]+ \|$", text, re.MULTILINE) == said
+    assert {one["runs"] for one in rows} == {int(re.search(r"([0-9]+) simulated audits", text)[1])}
 
 
 def test_the_page_on_verdicts_has_the_exit_codes_and_the_shipped_policies():

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from ddaudit.statistics import pigeonhole
 from ddaudit.statistics.intervals import Interval, difference_over_seeds
 from ddaudit.statistics.pigeonhole import (
     percentile_interval,
@@ -38,6 +40,20 @@ def test_the_difference_of_two_groups_has_an_interval_like_that_of_the_two_way_l
     assert found.value == pytest.approx(exact.value)
     width = (found.high - found.low) / (exact.high - exact.low)  # type: ignore[operator]
     assert 0.9 < width < 2
+
+
+def test_the_intervals_cover_new_models_on_new_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pigeonhole, "RESAMPLES", 400)
+    rng, runs, covered = np.random.default_rng(2), 250, np.zeros(2)
+    truth = stats.norm.cdf(0.5 / np.sqrt(2 + 0.1**2)) - 0.5
+    for _ in range(runs):
+        hardness = rng.normal(size=(1, 100))
+        a, b = (mean + 0.1 * rng.normal(size=(4, 1)) + hardness + rng.normal(size=(4, 100)) for mean in (0.5, 0.0))
+        ((x, x_drawn), (y, y_drawn)) = resampled_means([(a > 0)[:, None], (b > 0)[:, None]], rng)
+        covered[0] += not percentile_interval(float((x - y)[0]), (x_drawn - y_drawn)[:, 0], 4, 100).excludes(truth)
+        ((area, areas),) = resampled_auroc([a[:, :50]], [b[:, 50:]], rng)
+        covered[1] += not percentile_interval(area, areas, 4, 100).excludes(stats.norm.cdf(0.5 / 2))
+    assert (covered / runs >= 0.93).all()
 
 
 def test_one_model_has_no_interval() -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from ddaudit.statistics.intervals import Interval
@@ -51,3 +52,21 @@ def test_noise_of_set_and_curve_both_widen_the_range() -> None:
     _, low_a, high_a = worth(sure(0.4, 0.03), SIZES, exact)
     _, low_b, high_b = worth(sure(0.4, 0.03), SIZES, noisy)
     assert low_b < low_a < 200 < high_a < high_b
+
+
+def measured(truth: float, error: float, rng: np.random.Generator, quantile: float = 1.96) -> Interval:
+    """A Gaussian estimate with its interval."""
+    value = rng.normal(truth, error)
+    return Interval(value, value - quantile * error, value + quantile * error, 0.95, 100)
+
+
+def test_score_and_worth_lie_within_their_limits_at_least_as_often_as_said() -> None:
+    rng = np.random.default_rng(0)
+    covered, runs = np.zeros(2), 2000
+    for _ in range(runs):
+        score = mean_score(measured(0.2, 0.02, rng, 2.2414), measured(-0.3, 0.02, rng, 2.2414))
+        covered[0] += not score.excludes(unit_score(-0.05))
+        curve = [measured(accuracy, 0.01, rng) for accuracy in (0.3, 0.4, 0.5)]
+        _, low, high = worth(measured(0.43, 0.01, rng), SIZES, curve)
+        covered[1] += low <= 200 * 2**0.3 <= high
+    assert (covered / runs >= 0.95).all()
