@@ -74,6 +74,19 @@ def test_of_a_skewed_interval_the_half_that_faces_the_other_value_counts():
     assert not far.moved
 
 
+def test_values_without_noise_move_where_they_differ_at_all():
+    exact = [Metric(name="accuracy[ConvNet]", value=v, low=v, high=v) for v in (0.9, 0.9, 0.91)]
+    assert [compare(card(exact[0]), card(other)).metrics[0].p for other in exact[1:]] == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("p", "moved"), [(0.051, False), (0.049, True)])
+def test_what_would_come_by_chance_once_in_twenty_is_called_moved(p, moved):
+    apart = float(stats.norm.isf(p / 2)) * np.hypot(0.01, 0.01)
+    a, b = card(gaussian(0.5, 0.01)), card(gaussian(0.5 + apart, 0.01))
+    assert compare(a, b).moved == moved
+    assert told_apart([a, b]) == [moved]
+
+
 def test_many_metrics_are_corrected_together():
     one = compare(card(gaussian(0.9, 0.01)), card(gaussian(0.935, 0.01)))
     assert one.metrics[0].moved

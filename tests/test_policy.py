@@ -137,6 +137,8 @@ def test_of_several_waivers_the_one_that_counts_is_shown():
     result = gated(card(privacy="fail"), Policy("mine", waivers=(old, waiver(sha256=OTHER_FILE), waiver())), TODAY)
     assert [w.state for w in result.waivers] == ["used"]
     assert result.gate.exit_code == 0
+    twice = gated(card(privacy="fail"), Policy("mine", waivers=(waiver(), waiver())), TODAY)
+    assert [w.state for w in twice.waivers] == ["used"]
 
 
 def test_a_waiver_that_nothing_asks_for_is_not_listed():
@@ -149,6 +151,8 @@ def test_a_waiver_that_nothing_asks_for_is_not_listed():
         (0.45, 0.50, 0.55, 0),
         (0.38, 0.42, 0.46, 3),
         (0.30, 0.35, 0.39, 1),
+        (0.40, 0.45, 0.50, 0),  # an end on the limit keeps it
+        (0.30, 0.35, 0.40, 3),
         (None, 0.41, None, 0),
         (None, 0.39, None, 1),
         (None, None, None, 3),
@@ -167,6 +171,34 @@ def test_a_limit_holds_or_breaks_only_by_the_whole_interval(low, value, high, ex
         )
     ]
     assert code(card(mirrored), Policy("mine", limits={"auc[loss]": Limit(max=-0.4)})) == expected
+
+
+def test_a_limit_on_both_sides_is_kept_between_them_and_said_with_the_interval():
+    policy = Policy("mine", limits={"accuracy[ConvNet]": Limit(min=0.4, max=0.6)})
+
+    def reasons(low, value, high):
+        return gated(
+            card([Metric(name="accuracy[ConvNet]", value=value, low=low, high=high)]), policy, TODAY
+        ).gate.reasons
+
+    assert reasons(0.45, 0.5, 0.55) == []
+    assert reasons(0.61, 0.65, 0.7) == [
+        "accuracy[ConvNet] = 0.65 [0.61, 0.7] is beyond its limit, at least 0.4 and at most 0.6"
+    ]
+    assert reasons(None, 0.39, None) == ["accuracy[ConvNet] = 0.39 is beyond its limit, at least 0.4 and at most 0.6"]
+    (unsure,) = reasons(0.5, 0.55, 0.65)
+    assert unsure == "accuracy[ConvNet] = 0.55 [0.5, 0.65] is not shown to keep its limit, at least 0.4 and at most 0.6"
+    (unknown,) = reasons(None, None, None)
+    assert unknown.startswith("accuracy[ConvNet] without a value is not shown")
+
+
+def test_the_reasons_name_the_checks_and_their_verdicts():
+    gate = gated(card(backdoor="fail", privacy="inconclusive"), POLICIES["use"], TODAY).gate
+    assert gate.reasons == ["DD-PRV-TRACE: inconclusive, which is no pass", "DD-BKD-INVERT: fail"]
+    (missing,) = gated(card(), Policy("mine", required=("DD-PRV-NOWHERE",)), TODAY).gate.reasons
+    assert missing == "DD-PRV-NOWHERE is required and did not run."
+    (unmeasured,) = gated(card(), Policy("mine", limits={"auc[loss]": Limit(max=0.5)}), TODAY).gate.reasons
+    assert unmeasured == "auc[loss] has a limit and was not measured"
 
 
 def test_a_limit_of_something_that_was_not_measured_does_not_pass():
