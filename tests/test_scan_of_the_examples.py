@@ -17,6 +17,17 @@ pytestmark = pytest.mark.slow
 #: CANARY needs a publisher's key, TRANSFER and SAMPLES a suspicion, GROUP attributes; the quick profile does not spend on the others.
 LEFT_OUT = ["DD-UTL-RANKING", "DD-PRV-LIRA", "DD-PRV-CANARY", "DD-PRV-DPSGD"]
 LEFT_OUT += ["DD-BKD-TRANSFER", "DD-BKD-SAMPLES", "DD-FAI-GROUP"]
+#: What the checks beside those of ``tiny_scan`` are given.
+LITTLE = {
+    "test_examples": 300,
+    "cross_architectures": ("MLP",),
+    "cross_seeds": 2,
+    "spectrum_images": 300,
+    "mia_examples": 200,
+    "corruption_examples": 10,
+    "known_images": 20,
+    "label_images": 300,
+}
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -96,8 +107,7 @@ def test_a_fresh_run_gives_the_same_scorecard_as_one_from_the_store(clean, store
 
 def test_two_fresh_runs_of_every_check_give_the_same_scorecard(tmp_path):
     every = [check.id for check in all_checks()]
-    little = {"cross_architectures": ("MLP",), "cross_seeds": 2, "known_images": 20, "corruption_examples": 10}
-    one, other = (tiny_scan(tmp_path / name, every, **little) for name in ("one", "other"))
+    one, other = (tiny_scan(tmp_path / name, every, **LITTLE) for name in ("one", "other"))
     assert one.model_dump_json() == other.model_dump_json()
     assert [skipped.id for skipped in one.not_run] == LEFT_OUT
 
