@@ -3,13 +3,14 @@
 # make docs       the pages as a web site, in build/docs
 # make coverage   which lines no test reaches
 # make fuzz       50,000 changed files against every reader, or half an hour of them: make fuzz INPUTS=... SECONDS=... SEED=...
+# make mutants    which small changes of the statistics and of the rules of verdicts no test notices: make mutants MODULES=ddaudit.statistics.roc
 # make examples   distil the sets in examples/ again
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint docs wheel coverage examples fuzz clean install install-test browser
+.PHONY: demo test lint docs wheel coverage mutants examples fuzz clean install install-test browser
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -77,6 +78,9 @@ SECONDS ?= 1800
 SEED    ?= 0
 fuzz: install-test
 	$(BIN)/python tests/fuzz --inputs $(INPUTS) --seconds $(SECONDS) --seed $(SEED)
+
+mutants: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants $(MODULES)
 
 clean:
 	rm -rf $(VENV) report build dist
