@@ -45,3 +45,17 @@ def combine(components: list[Component], confidence: float) -> tuple[float, floa
     spread = sum(square**2 / df for c in components if c.variance > 0 for square, df in c.squares)
     df = variance**2 / spread if spread > 0 else np.inf
     return variance, float(stats.t.isf((1 - confidence) / 2, df))
+
+
+def error_of_difference(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Standard error of the difference of two grand means, over new seeds of both and new images that both are asked about.
+
+    Parameters
+    ----------
+    a, b : array_like, shapes (seeds_a, images), (seeds_b, images)
+        The same images in the same order. A table of one seed shows nothing of its choice and adds none.
+    """
+    tables = [np.asarray(table, dtype=np.float64) for table in (a, b)]
+    of_seeds = sum(seed_component(table).variance for table in tables if len(table) > 1)
+    of_images = Component.of_mean(tables[0].mean(0) - tables[1].mean(0)).variance
+    return float(np.sqrt(of_seeds + of_images))

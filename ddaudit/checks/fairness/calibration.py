@@ -17,6 +17,7 @@ from ddaudit.statistics.calibration import BINS, binned, brier_scores, calibrati
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, clopper_pearson
 from ddaudit.statistics.scores_over_seeds import score_difference_over_seeds, score_over_seeds
+from ddaudit.statistics.variance_components import error_of_difference
 from ddaudit.training.course import learns_probabilities
 from ddaudit.training.trainer import TrainedModel
 
@@ -114,7 +115,7 @@ def calibration(case: AuditCase) -> CheckResult:
     power = _power(ours, theirs, np.random.default_rng(case.seed("calibration-power")))
     sure = score_over_seeds(ours.overconfidence)
     return calibration.result(
-        judge(material=_above(worse, MARGIN), shown=_above(worse, 0), power=power),
+        judge(material=worse.above(MARGIN), shown=worse.above(0), power=power),
         _finding(ours, theirs, worse, sure),
         metrics=[
             _metric("calibration_error", lambda answers: answers.gaps, ours, theirs),
@@ -131,30 +132,28 @@ def calibration(case: AuditCase) -> CheckResult:
         power=power,
         evidence=[_figure(ours, theirs), _by_class(ours, theirs, case.reference.classes)],
         advice="Before anybody acts on the confidence of such models, divide their logits by a temperature fitted on held-out real images."
-        if _above(worse, 0)
+        if worse.above(0)
         else "",
         references=["Guo et al., ICML 2017", "Brier 1950", "Kull et al., NeurIPS 2019"],
         trained=sorted({m.dataset for m in case.audited_models + case.control_models}),
     )
 
 
-def _above(interval: Interval, bound: float) -> bool:
-    return interval.low is not None and interval.low > bound
-
-
 def _power(ours: Answers, theirs: Answers, rng: np.random.Generator) -> Power:
     """How often models as sure as S's own are called worse if their accuracy lay so far further from it, on the side on which the control errs."""
     confidence, right, groups = ours.confidence, ours.right, binned(ours.confidence)
     control, leaning = theirs.gaps, float(theirs.overconfidence.mean())
-    excess = leaning + (PLANTED if leaning >= 0 else -PLANTED) - ours.overconfidence.mean()
+    wanted = leaning + (PLANTED if leaning >= 0 else -PLANTED) - ours.overconfidence.mean()
+    error = error_of_difference(ours.gaps, theirs.gaps)
     found = 0
     for _ in range(SIMULATIONS):
+        excess = wanted + error * rng.normal()  # what other seeds and images would make of it, as in `power_of_drop`
         drawn = rng.random(right.shape[1])  # image by image and alike for all models
         if excess > 0:
             planted = right & (drawn >= excess / max(right.mean(), 1e-9))
         else:
             planted = right | (drawn < -excess / max(1 - right.mean(), 1e-9))
-        found += _above(score_difference_over_seeds(calibration_gaps(confidence, planted, groups), control), 0)
+        found += score_difference_over_seeds(calibration_gaps(confidence, planted, groups), control).above(0)
     interval = clopper_pearson(found, SIMULATIONS)
     return Power.of(
         interval,
