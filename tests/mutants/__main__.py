@@ -29,7 +29,7 @@ from changes import changes
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "build" / "mutants"
 #: Made once, so that no mutant waits for them.
-IMPORTED = ("hypothesis", "pydantic", "pytest", "scipy.integrate", "scipy.optimize", "scipy.stats", "sklearn.metrics")
+IMPORTED = ("hypothesis", "pydantic", "pytest", "scipy.optimize", "scipy.stats", "sklearn.metrics", "torch")
 #: Where the tests of a module do not stand under its own name.
 TESTS = {
     "ddaudit.policy": ("tests/test_policy.py", "tests/test_settings.py"),
