@@ -1,13 +1,14 @@
 """Shadows on one shared trunk beside one distillation after the other with the published loop.
 
-    python benchmarks/shadows.py --data-root DIR [--original cifar10] [--shadows 16 --shadows 64] [--steps 2] [--quality-steps 100]
+    python benchmarks/shadows.py --data-root DIR [--original cifar10] [--shadows 16 --shadows 64] [--steps 2] [--quality-steps 30]
 
 The published loop (Zhao & Bilen 2023) takes, every step and shadow, a fresh ConvNet of width 128 and 256 real images a class. Here
 the network and the real features are computed once a step for all shadows; a batch of 512 a class gives each its 256 own members.
 The loops do the same work every step, so few steps tell the ratio, and one shadow of the published loop is measured and multiplied. Processor
 seconds are compared, so that other work on the machine does not decide. Both loops of each size run in a process of their own; the memory is
 the largest proportional set size, sampled. Quality: ``--quality-shadows`` distilled by both loops for ``--quality-steps`` at width 32 from
-noise, the accuracy of models trained on them, and the paired difference. Prints Markdown.
+noise, the accuracy of a model trained on each, and the difference over pairs of halves. A part of 0 steps is left out and keeps what
+benchmarks/results/shadows.json says of it. Prints Markdown.
 
 Per step a real image costs one forward pass, a synthetic one two (forward, and backward to the pixels): at 10 images a class and 10
 classes 2,560 + 200 passes for every shadow of the published loop, 5,120 + 200 K for K shared ones. By count that is 5.3 times less at 16 shadows, 9.9
@@ -40,12 +41,13 @@ from ddaudit.training.recipe import fast
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import train
 
+RESULTS = Path(__file__).parent / "results" / "shadows.json"
 SEED, IPC, REAL, QUALITY_WIDTH = 0, 10, 256, 32
 CPU = torch.device("cpu")
 
 
 def main() -> None:
-    """Measure both loops, and print."""
+    """Measure both loops, write what is new to the results, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--original", default="cifar10")
     parser.add_argument("--data-root", type=Path)
@@ -53,37 +55,55 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quality-steps", type=int, default=100)
-    parser.add_argument("--quality-shadows", type=int, default=6)
+    parser.add_argument("--quality-steps", type=int, default=30)
+    parser.add_argument("--quality-shadows", type=int, default=16)
     parser.add_argument("--only", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.only:
         print(json.dumps(quality(asked) if asked.only == "quality" else speed(asked, int(asked.only))))
         return
-    plain = in_a_process_of_its_own("0")
-    print(
-        f"{asked.original}, width {asked.width}, {asked.steps} steps, {asked.threads} thread(s), torch {torch.__version__}\n"
-    )
-    print("| shadows | published loop, processor s a step | shared trunk | ratio | memory, published (MB) | shared |")
-    print("|---|---|---|---|---|---|", flush=True)
-    for count in asked.shadows or [16, 64]:
-        shared = in_a_process_of_its_own(str(count))
-        each = count * plain["seconds"]
-        print(
-            f"| {count} | {each:.1f} | {shared['seconds']:.1f} | {each / shared['seconds']:.1f} "
-            f"| {plain['memory'] / 1e6:.0f} | {shared['memory'] / 1e6:.0f} |",
-            flush=True,
-        )
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if asked.steps:
+        plain = in_a_process_of_its_own("0")
+        sizes = asked.shadows or [16, 64]
+        shared = {str(count): in_a_process_of_its_own(str(count)) for count in sizes}
+        of = {name: getattr(asked, name) for name in ("original", "width", "steps", "threads")}
+        results["speed"] = of | {"published": plain, "shared": shared}
     if asked.quality_steps:
         found = in_a_process_of_its_own("quality")
-        print(
-            f"\nAccuracy (%) after {asked.quality_steps} steps at width {QUALITY_WIDTH}, {asked.quality_shadows} shadows:",
-            end=" ",
-        )
-        means = {name: 100 * np.mean(found[name]) for name in ("published", "shared")}
-        difference = mean_t(100 * (np.array(found["shared"]) - found["published"]))
-        print(f"published loop {means['published']:.2f}, shared trunk {means['shared']:.2f}, ", end="")
-        print(f"difference {difference.value:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]")
+        del found["memory"]
+        results["quality"] = {"steps": asked.quality_steps, "width": QUALITY_WIDTH, **found}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(page(results))
+
+
+def page(results: dict[str, Any]) -> str:
+    """Markdown: the table of times and memory, and the accuracies."""
+    lines = []
+    if "speed" in results:
+        lines += [
+            "| shadows | published loop, one after the other | shared trunk | ratio | memory, published (MB) | shared (MB) |",
+            "|---|---|---|---|---|---|",
+        ]
+        plain = results["speed"]["published"]
+        for count, shared in results["speed"]["shared"].items():
+            each = int(count) * plain["seconds"]
+            lines.append(
+                f"| {count} | {each:.1f} | {shared['seconds']:.1f} | {each / shared['seconds']:.1f} "
+                f"| {plain['memory'] / 1e6:.0f} | {shared['memory'] / 1e6:.0f} |"
+            )
+    if "quality" in results:
+        accuracies = {name: 100 * np.array(results["quality"][name]) for name in ("published", "shared")}
+        # The two halves of a pair are not independent of each other.
+        difference = mean_t((accuracies["shared"] - accuracies["published"]).reshape(-1, 2).mean(1))
+        lines += [
+            "",
+            "| shadows | published loop, accuracy (%) | shared trunk | difference, paired |",
+            "|---|---|---|---|",
+            f"| {accuracies['shared'].size} | {accuracies['published'].mean():.2f} | {accuracies['shared'].mean():.2f} "
+            f"| {difference.value:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}] |",
+        ]
+    return "\n".join(lines)
 
 
 def in_a_process_of_its_own(name: str) -> dict[str, Any]:
@@ -129,8 +149,8 @@ def quality(asked: argparse.Namespace) -> dict[str, list[float]]:
     }
 
     def accuracy(one: LabelledImages) -> float:
-        models = [train(one, recipe, derive_seed(SEED, "train", i), CPU, Store(None)) for i in range(2)]
-        return float(np.mean([m.logits(pixels).argmax(1) == labels for m in models]))
+        model = train(one, recipe, derive_seed(SEED, "train"), CPU, Store(None))
+        return round(float(np.mean(model.logits(pixels).argmax(1) == labels)), 5)
 
     return {name: [accuracy(one) for one in sets] for name, sets in made.items()}
 

@@ -3,9 +3,10 @@
     python benchmarks/surrogate_membership.py [--original digits --original cifar10] [--data-root DIR] [--store DIR] [--only NAME]
 
 Each study distils 12 random halves of a pool (complementary pairs, shared trunk, distribution matching, 150 steps, 10 images a
-class), trains two networks on each and attacks every distillation by the others, as DD-PRV-LIRA does. Every study ends as a row of
-benchmarks/results/surrogate_membership.json, written as it is done; what the store holds is not made again, so an
-interrupted run goes on where it stopped. ``--tables`` prints the rows that are there as Markdown and draws docs/images/leakage-by-n.png.
+class), trains two networks on each and attacks every distillation by the others, as DD-PRV-LIRA does; small pools are drawn several
+times. ``influence`` is what the paper bounds: how much surer a pair's models are (log-odds) of an example in the half that had it than in
+the half that had not, mean over the pool. Every study ends as a row of benchmarks/results/surrogate_membership.json, written as it is
+done; what the store holds is not made again, so an interrupted run goes on where it stopped. ``surrogate_membership_page.py`` makes the tables.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from ddaudit.statistics.shadow_attacks import (
     complementary_halves,
     leave_pair_out,
     p_above_chance,
+    pair_aucs,
     tpr_over_pairs,
 )
 from ddaudit.training.recipe import fast
@@ -44,33 +45,37 @@ from ddaudit.training.store import Store
 from ddaudit.training.trainer import train
 
 RESULTS = Path(__file__).parent / "results" / "surrogate_membership.json"
-FIGURE = Path(__file__).parents[1] / "docs" / "images" / "leakage-by-n.png"
 SEED, PAIRS, NETWORKS, IPC, STEPS, WIDTH = 0, 6, 2, 10, 150, 32
 NULL_DRAWS = 100
 
 
 @dataclass(frozen=True)
 class Study:
-    """Shadows of ``members`` images each; ``outside``: distilled from images none of which is a candidate."""
+    """Shadows of ``members`` images each; ``outside``: distilled from images none of which is a candidate; ``draw``: of the pool."""
 
     original: str
     members: int
     init: str
     outside: bool = False
+    draw: int = 0
 
     @property
     def name(self) -> str:
-        return f"{self.original}, {self.members}, {self.init}{', outside' * self.outside}"
+        again = f", draw {self.draw + 1}" if self.draw else ""
+        return f"{self.original}, {self.members}, {self.init}{', outside' * self.outside}{again}"
 
 
+#: Draws of a pool of digits by the members of its halves: the smaller the pool, the less each tells. Those of 896 hold nearly all digits.
+DRAWS = {896: 1, 400: 1, 200: 2, 100: 3}
 STUDIES = [
-    Study("digits", 896, "noise"),
     Study("digits", 449, "noise", outside=True),
-    Study("cifar10", 1000, "noise"),
-    Study("digits", 896, "real"),
-    *(Study("digits", n, init) for n in (400, 200, 100) for init in ("noise", "real")),
-    Study("cifar10", 1000, "real"),
-    *(Study("cifar10", n, init) for n in (500, 2000, 4000) for init in ("noise", "real")),
+    *(
+        Study("digits", n, init, draw=d)
+        for n, draws in DRAWS.items()
+        for d in range(draws)
+        for init in ("noise", "real")
+    ),
+    *(Study("cifar10", n, init) for n in (1000, 4000, 500, 2000) for init in ("noise", "real")),
 ]
 
 
@@ -81,13 +86,8 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--store", type=Path, default=Path("build/surrogate-membership"))
     parser.add_argument("--only", help="name of a study")
-    parser.add_argument("--tables", action="store_true")
     asked = parser.parse_args()
     rows = {row["name"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
-    if asked.tables:
-        print_tables(list(rows.values()))
-        draw(list(rows.values()))
-        return
     for study in STUDIES:
         if study.name in rows or (asked.only or study.name) != study.name:
             continue
@@ -111,6 +111,7 @@ def result_of(study: Study, original: Original, store: Store) -> dict[str, Any]:
     for attack, s in scores.items():
         rng = generator(SEED, f"bootstrap/{attack}")
         attacks[attack] = {
+            "pairs": [round(area, 5) for area in pair_aucs(s, member).tolist()],
             "auc": listed(auc_over_pairs(s, member, rng)),
             "null": listed(auc_over_pairs(null[attack], other, rng)),
         }
@@ -128,12 +129,19 @@ def result_of(study: Study, original: Original, store: Store) -> dict[str, Any]:
         "steps": STEPS,
         "width": WIDTH,
         "accuracy": accuracy,
+        "influence": [round(pair, 5) for pair in influence(observed.phi, member).tolist()],
         "attacks": attacks,
         "seconds": round(time.perf_counter() - started, 1),
     }
     if study.outside:
         row["null_draws"] = false_alarms(observed)
     return row
+
+
+def influence(phi: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """By pair of halves (pairs,): log-odds of an example in the one that had it, less those in the other, mean over examples."""
+    signed = np.where(member, phi, -phi)
+    return signed.reshape(-1, 2, phi.shape[1]).sum(1).mean(1)
 
 
 def shadows_of(study: Study, original: Original, store: Store) -> tuple[Observed, np.ndarray, list[float | None]]:
@@ -163,7 +171,7 @@ def shadows_of(study: Study, original: Original, store: Store) -> tuple[Observed
 
 def drawn(study: Study, original: Original) -> tuple[tuple[Split, Split], list[np.ndarray], np.ndarray]:
     """(the split that is distilled, the candidates), what of the first each shadow is made of, and who of the second counts as in it."""
-    rng = generator(SEED, "pool")
+    rng = generator(SEED, "pool", study.draw)
     if study.outside:
         source, candidates = original.test, original.train
         halves = complementary_halves(source.labels, PAIRS, rng)
@@ -199,62 +207,6 @@ def told(what: str) -> Any:
             print(f"  {time.strftime('%H:%M:%S')} {what} {done} of {of}", flush=True)
 
     return say
-
-
-def print_tables(rows: list[dict[str, Any]]) -> None:
-    """AUC and TPR of every study, in Markdown."""
-    print(
-        "| original | start | members n | m / n | attack | AUC | null control | TPR at 1 % FPR (%) | TPR at 0.1 % FPR (%) |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    for row in sorted(rows, key=lambda r: (r["original"], r["outside"], r["init"], r["members"])):
-        for attack, found in row["attacks"].items():
-            rates = [found[f"tpr@fpr={fpr:g}"] for fpr in (0.01, 0.001)]
-            print(
-                f"| {row['original']}{' (no candidate seen)' * row['outside']} | {row['init']} | {row['members']} "
-                f"| {row['synthetic'] / row['members']:.3f} | {attack} | {spoken(found['auc'], 1, 3)} "
-                f"| {spoken(found['null'], 1, 3)} | {' | '.join(spoken(r, 100, 2) for r in rates)} |"
-            )
-
-
-def spoken(found: list[float] | str, scale: float, digits: int) -> str:
-    """0.561 [0.556, 0.566]; a dash for what was refused."""
-    if isinstance(found, str):
-        return "–"
-    value, low, high = (f"{scale * v:.{digits}f}" for v in found)
-    return f"{value} [{low}, {high}]"
-
-
-def series(rows: list[dict[str, Any]], attack: str) -> Iterator[tuple[str, str, list[tuple[int, list[float]]]]]:
-    """By original and start: (n, [AUC, low, high]) in the order of n."""
-    kinds = sorted({(r["original"], r["init"]) for r in rows if not r["outside"]})
-    for original, init in kinds:
-        mine = [r for r in rows if (r["original"], r["init"], r["outside"]) == (original, init, False)]
-        points = sorted((r["members"], r["attacks"][attack]["auc"]) for r in mine)
-        if len(points) > 1:
-            yield original, init, points
-
-
-def draw(rows: list[dict[str, Any]]) -> None:
-    """AUC above chance against n, on logarithmic axes, with a line that falls as 1 / n through each first point."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    shown = ("calibrated", "nearest")
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(9, 3.8), sharey=True)
-    for axis, attack in zip(axes, shown, strict=True):
-        for colour, (original, init, points) in zip(("C0", "C1", "C2", "C3"), series(rows, attack), strict=False):
-            n = np.array([p[0] for p in points])
-            value, low, high = (np.maximum(np.array([p[1][i] for p in points]) - 0.5, 1e-3) for i in range(3))
-            axis.errorbar(n, value, [value - low, high - value], marker="o", color=colour, label=f"{original}, {init}")
-            axis.plot(n, value[0] * n[0] / n, ":", color=colour, linewidth=1)
-        axis.set(xscale="log", yscale="log", xlabel="images distilled, n", title=f"{attack} attack")
-        axis.legend(fontsize=8)
-    axes[0].set_ylabel("AUC above 0.5")
-    figure.tight_layout()
-    figure.savefig(FIGURE, dpi=110)
 
 
 if __name__ == "__main__":

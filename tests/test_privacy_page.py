@@ -14,6 +14,8 @@ PAGE = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
     ("study", "module", "table"),
     [
         ("trace_null", "trace_null", "table"),
+        ("surrogate_membership", "surrogate_membership_page", "attacks"),
+        ("surrogate_membership", "surrogate_membership_page", "by_number"),
     ],
 )
 def test_a_table_is_the_one_that_the_results_make(
