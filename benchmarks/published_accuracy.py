@@ -1,16 +1,19 @@
 """Accuracy of published sets, retrained as the field does, beside the accuracy that their files claim.
 
     python benchmarks/published_accuracy.py FILE --original cifar10 --data-root DIR [--architecture ConvNet ...] [--seeds 3]
-        [--pixel-space zscore] [--recipe published|fast] [--augmentation dsa] [--epochs N]
+        [--pixel-space zscore] [--recipe published|fast] [--augmentation dsa] [--epochs N] [--out FILE]
 
-Trained models are kept by content: an interrupted run goes on where it stopped. Prints one Markdown row a line.
+Trained models are kept by content: an interrupted run goes on where it stopped. Prints one Markdown row a line; ``--out`` adds the rows to a
+file of results, such as the one from which the table of docs/retraining.md was written.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
 
     original = load_original(asked.original, data_root=asked.data_root)
@@ -70,13 +74,32 @@ def main() -> None:
         for i in range(asked.seeds):
             model = train(distilled.data, recipe.on(architecture), derive_seed(0, "train", i), device, store)
             accuracies.append(float((model.logits(pixels).argmax(1) == labels).mean()))
-        mean = mean_t(np.array(accuracies))
-        spread = (
-            f"{100 * mean.low:.2f} to {100 * mean.high:.2f}" if mean.low is not None and mean.high is not None else "-"
-        )
         claim = distilled.claims.get(architecture)
-        said = f"{100 * claim.mean:.2f} ({claim.n})" if claim else "-"
-        print(f"| {architecture} | {100 * mean.value:.2f} | {spread} | {asked.seeds} | {said} |", flush=True)
+        found = {
+            "set": asked.file.parent.name,
+            "architecture": architecture,
+            "recipe": recipe.on(architecture).sentence(),
+            **vars(mean_t(100 * np.array(accuracies))),
+            "claimed": 100 * claim.mean if claim else None,
+            "claimed_networks": claim.n if claim else None,
+        }
+        print(row(found), flush=True)
+        if asked.out:
+            add(asked.out, found)
+
+
+def add(out: Path, found: dict[str, Any]) -> None:
+    """To the rows of a file; one of the same set, recipe and number of networks is replaced."""
+    rows = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    kept = [one for one in rows if any(one[key] != found[key] for key in ("set", "recipe", "n"))]
+    out.write_text(json.dumps([*kept, found], indent=1) + "\n", encoding="utf-8")
+
+
+def row(found: dict[str, Any]) -> str:
+    """The Markdown row of a result."""
+    spread = f"{found['low']:.2f} to {found['high']:.2f}" if found["low"] is not None else "-"
+    claim = f"{found['claimed']:.2f} ({found['claimed_networks']})" if found["claimed"] is not None else "-"
+    return f"| {found['architecture']} | {found['value']:.2f} | {spread} | {found['n']} | {claim} |"
 
 
 if __name__ == "__main__":

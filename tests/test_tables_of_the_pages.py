@@ -37,3 +37,24 @@ def test_the_gap_grows_with_the_bias_and_is_found_at_95_percent_only_where_it_wa
     assert gaps["0.1"]["low"] < 0 < gaps["0.1"]["high"]
     assert gaps["0.95"]["low"] > gaps["0.1"]["high"]
     assert gaps["0.95"]["low"] > gaps["0.1"]["controls"][0]["high"]
+
+
+def test_the_page_has_every_retrained_accuracy_beside_its_claim():
+    import published_accuracy
+
+    rows = json.loads((RESULTS / "published_accuracy.json").read_text(encoding="utf-8"))
+    table = [line for line in page("retraining").split("## The fast recipe")[0].splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1:]]
+    shown = [[*line[2:4], line[4]] for line in cells]
+    for row in rows:
+        _, value, spread, _, claim = (cell.strip() for cell in published_accuracy.row(row).strip("|").split("|"))
+        assert any(line[:2] == [value, spread] and claim in ("-", line[2]) for line in shown), row
+    assert len(shown) == len(rows)
+
+
+def test_measured_accuracies_are_within_two_points_of_the_claims_with_as_many_networks_as_tell():
+    rows = json.loads((RESULTS / "published_accuracy.json").read_text(encoding="utf-8"))
+    best = {(row["set"], row["architecture"]): row for row in sorted(rows, key=lambda row: row["n"])}
+    claimed = [row for row in best.values() if row["claimed"] is not None]
+    assert len(claimed) == 14
+    assert [row for row in claimed if abs(row["value"] - row["claimed"]) > 2] == []
