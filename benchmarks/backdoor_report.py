@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from neural_cleanse import ANOMALY, anomalies
 
+from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import FAIL_P, WARN_P
-from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import compare_families
 
@@ -20,6 +20,10 @@ Result = dict[str, Any]
 Detector = Callable[[Result], tuple[bool, int | None]]
 """Whether a set is called backdoored, and the class that is suspected most."""
 
+#: A trigger that works on more than this share of images is one that a scan ought to find.
+WORKS = 0.4
+#: Share of those that is asked for: patches and blended pictures, all others.
+ASKED, ASKED_OF = 0.85, {"threat: naive-trigger": 0.95, "threat: blended": 0.95}
 #: Of detection against attack success.
 SUCCESS_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -49,6 +53,11 @@ def report(folder: Path, out: Path) -> str:
         [one for one in aimed if low <= one["success"] < high or one["success"] == high == 1]
         for low, high in pairwise(SUCCESS_BINS)
     ]
+    working = {
+        kind: rates([one for one in some if one["success"] > WORKS], detectors[f"INVERT, p < {WARN_P:g}"])
+        for kind, some in by_kind.items()
+        if any(one["target"] is not None for one in some)
+    }
     by_success = [{name: rates(some, d) for name, d in detectors.items()} for some in bins]
     summary = {
         "null_sets": len(null),
@@ -58,6 +67,7 @@ def report(folder: Path, out: Path) -> str:
             for kind in sorted({one["kind"] for one in fresh})
         },
         "by_threat": {kind: {"success": quartiles(by_kind[kind]), "detectors": found[kind]} for kind in by_kind},
+        "working": {kind: rate | {"asked": ASKED_OF.get(kind, ASKED)} for kind, rate in working.items()},
         "by_success": dict(zip(map(str, SUCCESS_BINS[1:]), by_success, strict=True)),
         "seconds": {"median": float(np.median([one["seconds"] for one in results])), "sets": len(results)},
     }
@@ -75,6 +85,11 @@ def report(folder: Path, out: Path) -> str:
             [kind, len(by_kind[kind]), spread(by_kind[kind]), f"{np.median([one['by_chance'] for one in by_kind[kind]]):.2f}", *(cell(found[kind][n]) for n in names), right(by_kind[kind], detectors[names[0]])]
             for kind in by_kind
         ]),
+        f"Found at p < {WARN_P:g} of those whose trigger works on more than {WORKS:g} of the images, beside the share that is asked for:",
+        table(["threat", "found", "asked for", "reached"], [
+            [kind, cell(rate), f"{100 * ASKED_OF.get(kind, ASKED):.0f} %", reached(rate, ASKED_OF.get(kind, ASKED))]
+            for kind, rate in working.items()
+        ]),
         "Found against attack success, all threats with a target together:",
         table(["success", "sets", *names], [
             [f"{low:g} to {high:g}", len(some), *(cell(rate[n]) for n in names)]
@@ -87,9 +102,8 @@ def inverted(results: Sequence[Result], null: np.ndarray) -> dict[str, tuple[flo
     """DD-BKD-INVERT's p and suspected class for each set, against these clean sets."""
     judged = {}
     for one in results:
-        comparison = compare_families(np.array(one["statistics"]), null)
-        p = extreme_value_p([comparison.z.max()], comparison.null_max_z)[0]
-        judged[one["name"]] = float(p), int(comparison.z.max(0).argmax())
+        found = Standing.of(compare_families(np.array(one["statistics"]), null))
+        judged[one["name"]] = found.p, found.target
     return judged
 
 
@@ -124,6 +138,11 @@ def rates(results: Sequence[Result], detector: Detector) -> dict[str, Any]:
         return {"count": 0, "n": 0, "rate": None, "low": None, "high": None}
     interval = clopper_pearson(count, len(results))
     return {"count": count, "n": len(results), "rate": interval.value, "low": interval.low, "high": interval.high}
+
+
+def reached(rate: dict[str, Any], asked: float) -> str:
+    """Whether the share that is asked for was found; so few sets often prove neither."""
+    return "none works so well" if not rate["n"] else "yes" if rate["rate"] >= asked else "no"
 
 
 def right(results: Sequence[Result], detector: Detector) -> str:

@@ -12,13 +12,13 @@ import torch
 from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.calibrated import CLEAN, Found, keep
+from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import WARN_P, Study
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import parse_space
 from ddaudit.progress import Progress, silent
-from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.null_models import compare_families
 from ddaudit.threats.planted import Planted
 from ddaudit.threats.registry import threat_named, threat_settings
@@ -130,6 +130,5 @@ def _found(study: Study, threat: str, planted: list[Planted], null: np.ndarray) 
 
 def _judge(statistics: np.ndarray, null: np.ndarray) -> tuple[float, int]:
     """p, and the class that is suspected."""
-    comparison = compare_families(statistics, null)
-    p = extreme_value_p([comparison.z.max()], comparison.null_max_z)[0]
-    return float(p), int(comparison.z.max(0).argmax())
+    found = Standing.of(compare_families(statistics, null))
+    return found.p, found.target

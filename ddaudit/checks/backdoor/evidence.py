@@ -9,7 +9,8 @@ from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, Trigger
 from ddaudit.checks.backdoor.study import Study, Suspect
 from ddaudit.checks.side_by_side import pairs_in_a_strip
-from ddaudit.results import ControlValue, Evidence, Figure, Image, Metric, Series, Table
+from ddaudit.results import ControlValue, Evidence, Figure, Image, Metric, Scalar, Series, Table
+from ddaudit.statistics.intervals import exact_limits
 from ddaudit.statistics.null_models import CleanComparison
 
 SHOWN_IMAGES = 6
@@ -26,6 +27,9 @@ NOT_COVERED = (
     "backdoors that only another architecture learns",
     "several triggers that each do little",
 )
+#: Of triggers that work on more than 0.4 of the images, found with their class, of how many: the threats whose rate stays below what is asked for
+#: in ``benchmarks/backdoor_study.py`` (digits, 10 images a class, the quick profile's search, p below 0.05).
+SELDOM_FOUND = {"blended": (4, 8), "sinusoidal": (9, 11), "warped": (11, 13)}
 
 
 def size_metric(study: Study, suspect: Suspect) -> Metric:
@@ -90,8 +94,24 @@ def trigger_evidence(study: Study, found: Inversion, comparison: CleanComparison
             columns=["threat"],
             rows=[[threat] for threat in NOT_COVERED],
         ),
+        _seldom_found(),
         *_calibrated(study),
     ]
+
+
+def _seldom_found() -> Table:
+    rows: list[list[Scalar]] = []
+    for threat, (found, sets) in SELDOM_FOUND.items():
+        low, high = exact_limits(found, sets, 0.95)
+        rows.append([threat, sets, found, round(found / sets, 2), round(low, 2), round(high, 2)])
+    return Table(
+        name="threats_seldom_found",
+        caption="Threats whose strong triggers (they work on more than 0.4 of the images) this search finds too seldom: a picture, a wave or a distortion of "
+        "the whole image is larger than what turns clean models. Measured on digits with 10 images a class; for another original, "
+        "`ddaudit calibrate` measures it.",
+        columns=["threat", "sets", "found", "power", "low", "high"],
+        rows=rows,
+    )
 
 
 def _calibrated(study: Study) -> list[Evidence]:

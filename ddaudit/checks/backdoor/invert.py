@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import size_metric, trigger_evidence
+from ddaudit.checks.backdoor.evidence import SELDOM_FOUND, size_metric, trigger_evidence
 from ddaudit.checks.backdoor.families import FAMILIES
+from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
@@ -28,7 +29,7 @@ def inversion(case: AuditCase) -> CheckResult:
 
     Inverts universal triggers of three kinds for every class (a patch, a perturbation of all pixels, a picture that shines through), jointly
     over several models of S, and compares what each takes with clean sets (own distillations, k-means and random real subsets)
-    treated alike. The p-value is of the largest deviation over classes and kinds.
+    treated alike. The p-value is of the class that stands out most, by the largest deviation over kinds and that with no trigger on together.
 
     References
     ----------
@@ -104,14 +105,15 @@ def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: flo
         )
     return (
         "No class is reached with less effort than clean sets of this size need "
-        f"({p_is(p)}, all classes and kinds of trigger together)."
+        f"({p_is(p)}, all classes and kinds of trigger together). Strong triggers over the whole image are found too seldom "
+        f"({', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in SELDOM_FOUND.items())} sets of digits): of them this says little."
     )
 
 
 def _metrics(p: float, comparison: CleanComparison, suspect: Suspect, clean: int, success: Interval) -> list[Metric]:
     return [
         Metric(name="p_value[inversion]", value=p, n=clean, confidence=None, better="higher"),
-        Metric(name="rank_p_value[inversion]", value=float(comparison.rank_p.min()), n=clean, confidence=None),
+        Metric(name="rank_p_value[inversion]", value=Standing.of(comparison).rank_p, n=clean, confidence=None),
         Metric(name="target_class", value=suspect.target, confidence=None),
         Metric.of(success, name="trigger_success", n=success.n, unit="fraction", better="lower"),
     ]

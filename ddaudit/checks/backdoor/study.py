@@ -12,9 +12,9 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, InversionTask, Trigger, invert_into, invert_set
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant, planted_sets
+from ddaudit.checks.backdoor.standing import Standing, standing
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Power
-from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_families
 from ddaudit.threats import triggers
@@ -54,8 +54,8 @@ class Suspect:
 
 
 def standout(z: np.ndarray) -> tuple[int, int]:
-    """The class of the largest z (families + 1, classes), and the family whose trigger to it stands out most."""
-    target = int(z.max(0).argmax())
+    """The family whose trigger stands out most, and the class that does, of z (families + 1, classes)."""
+    target = int(standing(z).argmax())
     return int(z[:-1, target].argmax()), target
 
 
@@ -160,8 +160,8 @@ class Study:
         return compare_families(self.statistics(data), self.null)
 
     def p(self, comparison: CleanComparison) -> float:
-        """Of the largest deviation over classes and families, among the clean sets' own largest deviations."""
-        return float(extreme_value_p([comparison.z.max()], comparison.null_max_z)[0])
+        """Of the class that stands out most, among the clean sets' own."""
+        return Standing.of(comparison).p
 
     def suspect(self, data: LabelledImages, comparison: CleanComparison) -> Suspect:
         """The set's trigger that stands out most."""

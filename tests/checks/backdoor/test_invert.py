@@ -1,12 +1,14 @@
 """INVERT names the class of a planted trigger, and accuses no clean set."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import NOT_COVERED
+from ddaudit.checks.backdoor.evidence import NOT_COVERED, SELDOM_FOUND
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.invert import inversion
 from ddaudit.checks.backdoor.study import Study
@@ -115,6 +117,24 @@ def test_where_no_trigger_works_nothing_is_concluded(judged: Callable[..., Check
 def test_the_report_says_by_name_what_was_not_looked_for(judged: Callable[..., CheckResult]) -> None:
     (table,) = (e for e in judged({}).evidence if isinstance(e, Table) and e.name == "threats_not_covered")
     assert [row[0] for row in table.rows] == list(NOT_COVERED)
+
+
+def test_a_pass_names_the_threats_that_are_found_too_seldom_and_lowers_their_power(
+    judged: Callable[..., CheckResult],
+) -> None:
+    study = json.loads((Path(__file__).parents[3] / "benchmarks/results/backdoor_study_digits.json").read_text())
+    low = {
+        kind.removeprefix("threat: "): (rate["count"], rate["n"])
+        for kind, rate in study["working"].items()
+        if kind.startswith("threat: ") and rate["n"] and rate["rate"] < rate["asked"]
+    }
+    assert low == SELDOM_FOUND
+    result = judged({})
+    (table,) = (e for e in result.evidence if isinstance(e, Table) and e.name == "threats_seldom_found")
+    power = {row[0]: row[3] for row in table.rows}
+    for threat, (found, sets) in low.items():
+        assert f"{threat} {found} of {sets}" in result.finding
+        assert power[threat] == round(found / sets, 2)
 
 
 def test_models_that_know_nothing_are_not_assessed(digits: Original, real_images: Sets, case_of: Cases) -> None:
