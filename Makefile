@@ -60,11 +60,11 @@ wheel: install
 	rm -rf $(WHEEL_ENV)
 
 test: lint browser docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 	$(MAKE) wheel
 
 coverage: install-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --cov=ddaudit --cov-report=term-missing:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov=ddaudit --cov-report=term-missing:skip-covered
 
 DISTIL := $(BIN)/ddaudit
 examples: install
