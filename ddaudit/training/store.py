@@ -44,14 +44,17 @@ _SOURCES = {
     "private": (*_TRAINING, "training/private.py"),
     "distillations": (*_TRAINING, "data/splits.py", "data/pixelspace.py", "distillation", "controls.py"),
     "inversions": (*_TRAINING, "data/splits.py", *(f"checks/backdoor/{name}.py" for name in _INVERTING)),
-    "known": (*_TRAINING, "threats/triggers.py", "checks/backdoor/battery.py", "checks/backdoor/known_rates.py"),
+    "known": (
+        *_TRAINING,
+        *(f"threats/{name}.py" for name in ("planted", "triggers")),
+        *(f"checks/backdoor/{name}.py" for name in ("battery", "known_rates")),
+    ),
     "attacks": (*_TRAINING, "checks/robustness/evasion"),
     "calibrations": (
         *_TRAINING,
-        *(f"checks/backdoor/{name}.py" for name in (*_INVERTING, "study", "calibrated")),
-        "statistics/null_models.py",
-        "threats",
-        "calibration.py",
+        *(f"checks/backdoor/{name}.py" for name in (*_INVERTING, "planted", "standing", "study", "calibrated")),
+        *(f"data/{name}.py" for name in ("splits", "pixelspace")),
+        *("calibration.py", "controls.py", "distillation", "statistics", "threats"),
     ),
 }
 

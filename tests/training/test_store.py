@@ -133,6 +133,16 @@ def imported(module: Path) -> set[Path]:
         ("models", ["training/trainer.py"], []),
         ("distillations", ["distillation/distribution_matching.py"], ["data/splits.py", "data/pixelspace.py"]),
         ("inversions", ["checks/backdoor/inversion.py"], ["data/splits.py"]),
+        ("known", ["checks/backdoor/known_rates.py"], []),
+        (
+            "calibrations",
+            ["checks/backdoor/inversion.py", "checks/backdoor/standing.py"],
+            [
+                "calibration.py",
+                "controls.py",
+                *(f"checks/backdoor/{name}.py" for name in ("calibrated", "planted", "study")),
+            ],
+        ),
         ("attacks", ["checks/robustness/evasion/search.py", "checks/robustness/evasion/ensemble.py"], []),
     ],
 )
