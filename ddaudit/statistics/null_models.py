@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.multiplicity import max_statistic_p
 
 Array = npt.NDArray[np.float64]
 
@@ -31,19 +30,10 @@ class CleanComparison:
         How far each class lies *below* what clean sets lead to expect, in standard errors of that prediction.
     null_z : ndarray, shape (runs, *shape of z)
         The same of each clean set when it is compared with the others alone.
-    rank_p : ndarray, shape of z
-        Family-wise over all of z, without a distribution: at best 1 / (1 + runs).
     """
 
     z: Array
     null_z: Array
-    rank_p: Array
-
-    @property
-    def null_max_z(self) -> Array:
-        """Each clean set's largest z, shape (runs,)."""
-        largest: Array = self.null_z.reshape(len(self.null_z), -1).max(axis=1)
-        return largest
 
 
 def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanComparison:
@@ -54,7 +44,7 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     that the same residual has when each clean set is predicted from the others, and half the set's own scatter over classes (from the
     median absolute deviation, which one class cannot inflate: a set whose classes all differ from those of clean sets is of another kind,
     not backdoored); of fewer than five classes the clean sets' scale alone. z is minus the quotient, since a backdoor makes its target class *easier* to reach. Each clean set's own
-    z, for the rank, is found in the same way from the others alone, scale included, so it is as honest as the audited set's.
+    z is found in the same way from the others alone, scale included, so it is as honest as the audited set's.
 
     Parameters
     ----------
@@ -91,14 +81,14 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
         raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
     z = _standardise(x, null)
     null_z = np.stack([_standardise(row, np.delete(null, i, axis=0)) for i, row in enumerate(null)])
-    return CleanComparison(z, null_z, max_statistic_p(z, null_z))
+    return CleanComparison(z, null_z)
 
 
 def compare_families(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanComparison:
     """``compare_with_clean`` of several statistics of each class, each standardised by itself, as one family of hypotheses.
 
-    A clean set's largest z is that over all statistics and classes, so the rank needs no correction for how many there are or how they
-    hang together.
+    Whoever takes the largest z over all statistics and classes, of the set and of each clean one alike, needs no correction for how many there
+    are or how they hang together.
 
     Parameters
     ----------
@@ -117,8 +107,7 @@ def compare_families(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCompa
         )
     each = [compare_with_clean(row, null[:, i]) for i, row in enumerate(x)]
     z, null_z = np.stack([one.z for one in each]), np.stack([one.null_z for one in each], axis=1)
-    rank_p = max_statistic_p(z.ravel(), null_z.reshape(len(null_z), -1)).reshape(z.shape)
-    return CleanComparison(z, null_z, rank_p)
+    return CleanComparison(z, null_z)
 
 
 def _standardise(x: Array, null: Array) -> Array:

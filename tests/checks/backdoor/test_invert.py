@@ -36,7 +36,7 @@ def test_the_planted_class_deviates_most_and_its_trigger_is_found(
     comparison = compare_families(study.statistics(planted), np.stack(clean))
     suspect = study.suspect(planted, comparison)
     assert suspect.target == TARGET
-    assert suspect.z > comparison.null_max_z.max()
+    assert suspect.z > comparison.null_z.max()
     mask = 1 - study.invert(planted).scale[0, TARGET, 0]
     assert mask[-2:, -2:].sum() > 0.4 * mask.sum()  # the planted corner is 4 of 64 pixels
     unseen = case.model(planted, study.recipe, 2)
