@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from result_files import write_json
 from validation import ORIGINALS, main_file
 
 import ddaudit
@@ -73,7 +74,7 @@ def main() -> None:
             if key in rows:
                 continue
             rows[key] = about() | scanned(file, name, asked)
-            write(asked.out, rows)
+            write_json(asked.out, rows)
             print(line(key, rows[key]), flush=True)
     if asked.table:
         print("\n".join(line(key, row) for key, row in rows.items()))
@@ -131,14 +132,6 @@ def scanned(file: Path, name: str, asked: argparse.Namespace) -> dict[str, Any]:
             for check in card.checks
         },
     }
-
-
-def write(out: Path, rows: dict[str, Any]) -> None:
-    """All rows, at once or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_suffix(".part")
-    temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(out)
 
 
 def line(key: str, row: dict[str, Any]) -> str:

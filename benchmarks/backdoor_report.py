@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from neural_cleanse import ANOMALY, anomalies
+from result_files import write_json
 
 from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import FAIL_P, WARN_P
@@ -71,8 +72,7 @@ def report(folder: Path, out: Path) -> str:
         "by_success": dict(zip(map(str, SUCCESS_BINS[1:]), by_success, strict=True)),
         "seconds": {"median": float(np.median([one["seconds"] for one in results])), "sets": len(results)},
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(summary, indent=1) + "\n")
+    write_json(out, summary)
     names = list(detectors)
     return "\n\n".join([
         f"False alarms on {len(fresh)} clean sets that are not among the {len(null)} of the null:",

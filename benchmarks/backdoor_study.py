@@ -11,7 +11,6 @@ four kinds; of each, every other one is in the null that the others, and all poi
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from backdoor_report import report
 from backdoor_sets import CPU, Job, clean_set, jobs, poisoned_set
 from neural_cleanse import mask_norms
+from result_files import write_json
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.advisory import DETECTORS, flagged
@@ -66,9 +66,7 @@ def main() -> None:
         file = folder / f"{job.name}.json"
         if not file.is_file():
             result = one_set(study, job)
-            temporary = file.with_suffix(".part")
-            temporary.write_text(json.dumps(result) + "\n")
-            temporary.replace(file)
+            write_json(file, result)
             print(f"{job.name}: success {result['success']}, {result['seconds']:.0f} s", flush=True)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from result_files import write_json
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.fairness.group import group
@@ -56,10 +57,7 @@ def main() -> None:
     for share in asked.shares:
         if share not in study["results"]:
             study["results"][share] = audited(asked.original, share, asked.data_root)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            temporary = out.with_suffix(".part")
-            temporary.write_text(json.dumps(study, indent=1) + "\n")
-            temporary.replace(out)
+            write_json(out, study)
         print(row(share, study["results"][share]), flush=True)
 
 

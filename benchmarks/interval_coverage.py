@@ -8,12 +8,12 @@ Some minutes of one core. Writes benchmarks/results/interval_coverage.json and p
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from result_files import write_json
 from scipy import stats
 
 from ddaudit.seeds import generator
@@ -230,7 +230,7 @@ def main() -> None:
             rows.append({"interval": name, "setting": setting, "runs": asked.runs, "covered": share.value})
             print(row(rows[-1]), flush=True)
     if not asked.only:
-        RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(RESULTS, rows)
 
 
 def row(one: dict[str, str | int | float]) -> str:

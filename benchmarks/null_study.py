@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from result_files import write_json
 
 from ddaudit.case import AuditCase
 from ddaudit.config import profile
@@ -97,10 +98,10 @@ def carry_out(
         started = time.perf_counter()
         result = {"arm": arm, "repetition": number, **repetition(arm, number)}
         study["results"].append(result)
-        write(out, study)
+        write_json(out, study)
         print(f"{arm} {number}: {said(result)}, {time.perf_counter() - started:.1f} s", flush=True)
     study["summary"] = summary(study["results"])
-    write(out, study)
+    write_json(out, study)
     print(json.dumps(study["summary"], indent=1))
 
 
@@ -108,11 +109,3 @@ def rate(count: int, n: int) -> dict[str, float | int | None]:
     """A count out of n as a share with its exact interval."""
     share = clopper_pearson(count, n)
     return {"count": count, "rate": share.value, "low": share.low, "high": share.high}
-
-
-def write(path: Path, study: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(study, indent=1) + "\n")
-    temporary.replace(path)

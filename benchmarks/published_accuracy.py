@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from result_files import write_json
 
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
@@ -92,7 +93,7 @@ def add(out: Path, found: dict[str, Any]) -> None:
     """To the rows of a file; one of the same set, recipe and number of networks is replaced."""
     rows = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
     kept = [one for one in rows if any(one[key] != found[key] for key in ("set", "recipe", "n"))]
-    out.write_text(json.dumps([*kept, found], indent=1) + "\n", encoding="utf-8")
+    write_json(out, [*kept, found])
 
 
 def row(found: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from result_files import write_json
 from watched_process import run
 
 from ddaudit.data.distilled import LabelledImages
@@ -73,7 +74,7 @@ def main() -> None:
         found = in_a_process_of_its_own("quality")
         del found["memory"]
         results["quality"] = {"steps": asked.quality_steps, "width": QUALITY_WIDTH, **found}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_json(RESULTS, results)
     print(page(results))
 
 

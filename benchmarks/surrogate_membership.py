@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from result_files import write_json
 
 from ddaudit.checks.privacy.lira import ALPHA
 from ddaudit.checks.privacy.shadows import RATES, observe, pool_of
@@ -97,7 +98,7 @@ def main() -> None:
         row = result_of(study, load_original(study.original, data_root=asked.data_root), Store(asked.store))
         rows = {r["name"]: r for r in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
         rows[study.name] = row
-        RESULTS.write_text(json.dumps([rows[s.name] for s in STUDIES if s.name in rows], indent=1) + "\n")
+        write_json(RESULTS, [rows[s.name] for s in STUDIES if s.name in rows])
         print(json.dumps(row), flush=True)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import validation_page
+from result_files import write_json
 from watched_process import run
 
 from ddaudit.config import profile
@@ -75,7 +76,7 @@ def main() -> int:
             continue
         print(f"{subject.name} ...", flush=True)
         row = scanned(subject, asked)
-        target.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        write_json(target, row)
         print(f"  {row['overall']['verdict']} in {row['seconds']:.0f} s", flush=True)
     return 0
 

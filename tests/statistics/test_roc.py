@@ -196,11 +196,15 @@ def test_power_is_how_often_the_interval_excludes_one_half(n_member, n_other, ar
 
 
 @given(st.integers(20, 2000), st.integers(20, 2000), st.floats(0.01, 0.2))
-def test_power_starts_at_alpha_grows_with_the_area_and_is_symmetric(n_member, n_other, alpha):
+def test_power_is_alpha_at_one_half_grows_to_both_sides_and_is_symmetric(n_member, n_other, alpha):
     assert power_of_auc(n_member, n_other, 0.5, alpha) == pytest.approx(alpha, abs=0.03)
-    powers = [power_of_auc(n_member, n_other, area, alpha) for area in (0.5, 0.53, 0.6, 0.8, 0.99)]
-    # The normal approximation is two-sided, and with unequal samples its least power lies a hair off 0.5.
-    assert np.diff(powers).min() > -1e-4
+    areas = np.linspace(0.02, 0.98, 49)
+    powers = np.array([power_of_auc(n_member, n_other, area, alpha) for area in areas])
+    # Two-sided and of unequal samples, the normal approximation has its least power a hair off 0.5.
+    least = powers.argmin()
+    assert areas[least] == pytest.approx(0.5, abs=0.021)
+    assert np.diff(powers[: least + 1]).max() <= 1e-12
+    assert np.diff(powers[least:]).min() >= -1e-12
     assert power_of_auc(n_member, n_other, 0.4, alpha) == pytest.approx(power_of_auc(n_other, n_member, 0.6, alpha))
 
 
