@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from optimising_attacker import AgainstInversion
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original
@@ -95,4 +97,9 @@ class EveryClass(_Attacker):
         return images, labels
 
 
-ATTACKERS: dict[str, Callable[..., Any]] = {"covers": Covers, "every-class": EveryClass}
+ATTACKERS: dict[str, Callable[..., Any]] = {
+    "covers": Covers,
+    "every-class": EveryClass,
+    "against-inversion": AgainstInversion,
+    "undisguised": partial(AgainstInversion, disguise=0.0),
+}

@@ -62,13 +62,13 @@ class Job:
     settings: dict[str, Any]
 
 
-def jobs(classes: int, clean: int, poisoned: int, threats: list[str] | None) -> Iterator[Job]:
-    """The sets, kind after kind in turn, so that an interrupted study has some of each."""
-    for number in range(max(clean, poisoned)):
-        if number < clean:
+def jobs(classes: int, clean: int, poisoned: int, threats: list[str] | None, first: int = 0) -> Iterator[Job]:
+    """The sets from number ``first`` on, kind after kind in turn, so that an interrupted study has some of each."""
+    for number in range(first, first + max(clean, poisoned)):
+        if number < first + clean:
             for kind in CLEAN_KINDS:
                 yield Job(f"clean-{kind.replace(' ', '_')}-{number:03}", f"clean: {kind}", number, {})
-        if number < poisoned:
+        if number < first + poisoned:
             for threat in threats if threats is not None else threat_names():
                 yield _poisoned(threat, number, classes)
             for attacker in ATTACKERS:

@@ -162,7 +162,7 @@ class AuditConfig:
     inversion_epochs: int = 60
     inversion_images: int = 60
     inversion_batch: int = 10
-    inversion_steps: int = 42
+    inversion_steps: int = 33
     samples_trainings: int = 36
     transfer_seeds: int = 1
     transfer_architectures: tuple[str, ...] = ("MLP",)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.verdicts import REQUIRED_POWER
 from ddaudit.config import AuditConfig
 from ddaudit.data.originals import Original
@@ -64,6 +65,7 @@ def identity(original: Original, ipc: int, config: AuditConfig) -> dict[str, Any
         "train": original.train.fingerprint,
         "test": original.test.fingerprint,
         "ipc": ipc,
+        "families": [(family.name, family.price, family.sparing) for family in FAMILIES],
         "settings": {name: getattr(config, name) for name in _SETTINGS},
     }
 

@@ -25,6 +25,11 @@ class Family(Protocol):
         """Cross entropy that a trigger of size 1 has to save to be worth it; sizes are shares of the image, or of the pixel range."""
         ...
 
+    @property
+    def sparing(self) -> bool:
+        """Whether models of other sets must not obey the trigger."""
+        ...
+
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
         """Where the search starts: free parameters float64 (count, 1 + c, h, w)."""
         ...
@@ -45,6 +50,7 @@ class Patch:
 
     name: str = "patch"
     price: float = 10.0
+    sparing: bool = False
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
         raw = drawn(count, shape, rng)
@@ -62,6 +68,7 @@ class Perturbation:
 
     name: str = "perturbation"
     price: float = 10.0
+    sparing: bool = False
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
         raw = drawn(count, shape, rng)
@@ -77,10 +84,15 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class Blend:
-    """x' = (1 - s) x + s p: a picture shines through the whole image; the size is s (Chen et al. 2017)."""
+    """x' = (1 - s) x + s p: a picture shines through the whole image; the size is s (Chen et al. 2017).
+
+    A strong one is larger than what turns clean models, namely a faint picture of the class. So its size costs little, and what counts is that
+    models of other real images do not obey it: that tells a trigger from the class's own picture, which turns all of them.
+    """
 
     name: str = "blend"
-    price: float = 5.0
+    price: float = 1.0
+    sparing: bool = True
 
     def start(self, count: int, shape: Shape, rng: np.random.Generator) -> np.ndarray:
         raw = drawn(count, shape, rng)

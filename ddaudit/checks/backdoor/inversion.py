@@ -52,7 +52,8 @@ class Inversion:
     Parameters
     ----------
     effort : float64 (f, k)
-        Mean cross entropy to the target plus the family's price times the trigger's size: what it takes to reach the class.
+        Mean cross entropy to the target plus the family's price times the trigger's size: what it takes to reach the class. Of a
+        family that spares other models, plus the mean of -log(1 - p) over the references, with p the probability that one gives the class.
     size : float64 (f, k)
         Share of the image that is covered (patch), root mean square of the change (perturbation), share of the picture (blend).
     success : float64 (f, k)
@@ -80,6 +81,7 @@ def invert(
     pixels: np.ndarray,
     labels: np.ndarray,
     *,
+    references: Sequence[TrainedModel] = (),
     classes: int,
     steps: int,
     batch: int,
@@ -100,6 +102,8 @@ def invert(
         Held-out images.
     labels : int64 (n,)
         Images of the target class do not count for it.
+    references : sequence of TrainedModel
+        Models of other sets, which the triggers of a family that is ``sparing`` must not turn; with none there is no such condition.
     steps : int
         Of Adam; a multiple of the number of models treats them alike.
     seed : int
@@ -112,7 +116,14 @@ def invert(
     with threads(models[0].recipe.threads), repeatable():
         parts = [
             _invert(
-                models, pixels, labels, np.arange(first, min(first + TARGETS_TOGETHER, classes)), steps, batch, seed
+                models,
+                references,
+                pixels,
+                labels,
+                np.arange(classes)[first : first + TARGETS_TOGETHER],
+                steps,
+                batch,
+                seed,
             )
             for first in range(0, classes, TARGETS_TOGETHER)
         ]
@@ -128,6 +139,7 @@ def invert(
 
 def _invert(
     models: Sequence[TrainedModel],
+    references: Sequence[TrainedModel],
     pixels: np.ndarray,
     labels: np.ndarray,
     targets: np.ndarray,
@@ -144,6 +156,7 @@ def _invert(
         for family in FAMILIES
     ]
     prices = torch.tensor([family.price for family in FAMILIES], device=device)[:, None]
+    sparing = [i for i, family in enumerate(FAMILIES) if family.sparing]
 
     def shaped() -> tuple[Tensor, Tensor, Tensor]:
         parts = zip(*(family.shaped(one) for family, one in zip(FAMILIES, raw, strict=True)), strict=True)
@@ -156,15 +169,22 @@ def _invert(
         rows = torch.from_numpy(rng.permutation(len(x))[:batch]).to(device)
         scale, shift, size = shaped()
         entropy, _ = reached(models[step % len(models)], scale, shift, x[rows], y[rows], t)
+        cost = (entropy + prices * size).sum()
+        if references:
+            other = references[step % len(references)]
+            cost = cost + obeyed(other, scale[sparing], shift[sparing], x[rows], y[rows], t).sum()
         optimizer.zero_grad(set_to_none=True)
-        (entropy + prices * size).sum().backward()
+        cost.backward()
         optimizer.step()
     with torch.no_grad():
         scale, shift, size = shaped()
         outcomes = [reached(model, scale, shift, x, y, t) for model in models]
         entropy, success = (torch.stack(parts).mean(0) for parts in zip(*outcomes, strict=True))
         bare = torch.stack([_bare(model, x, y, t) for model in models]).mean(0)
-    numbers = (part.double().cpu().numpy() for part in (entropy + prices * size, size, success, bare))
+        effort = entropy + prices * size
+        for other in references:
+            effort[sparing] += obeyed(other, scale[sparing], shift[sparing], x, y, t) / len(references)
+    numbers = (part.double().cpu().numpy() for part in (effort, size, success, bare))
     return (*numbers, scale.cpu().numpy(), shift.cpu().numpy())
 
 
@@ -179,13 +199,34 @@ def reached(
     x, y : Tensor (n, c, h, w), (n,)
     targets : int64 Tensor (targets,)
     """
-    stamped = (scale[:, :, None] * x + shift[:, :, None]).clamp(0, 1)  # (families, targets, images, c, h, w)
-    logits = model.network(stamped.flatten(0, 2))
-    wanted = targets[None, :, None].expand(stamped.shape[:3])
-    entropy = F.cross_entropy(logits, wanted.flatten(), reduction="none").view(wanted.shape)
+    logits = _triggered(model, scale, shift, x)
+    wanted = targets[None, :, None].expand(logits.shape[:3])
+    entropy = F.cross_entropy(logits.flatten(0, 2), wanted.flatten(), reduction="none").view(wanted.shape)
     weight = _shares(y, targets)
-    hit = (logits.argmax(1).view(wanted.shape) == wanted).float()
+    hit = (logits.argmax(3) == wanted).float()
     return (entropy * weight).sum(2), (hit * weight).sum(2)
+
+
+def obeyed(model: TrainedModel, scale: Tensor, shift: Tensor, x: Tensor, y: Tensor, targets: Tensor) -> Tensor:
+    """Mean of -log(1 - p), (families, targets), over images of other classes; p is the probability that the model gives the target.
+
+    Parameters
+    ----------
+    scale, shift, x, y, targets : Tensor
+        As those of ``reached``.
+    """
+    logits = _triggered(model, scale, shift, x)
+    # -log(1 - p) is the log of all less the log of all others, exactly, where p itself would be rounded to 1.
+    target = F.one_hot(targets, logits.shape[3]).bool()[None, :, None]
+    others = logits.masked_fill(target, -torch.inf).logsumexp(3)
+    return ((logits.logsumexp(3) - others) * _shares(y, targets)).sum(2)
+
+
+def _triggered(model: TrainedModel, scale: Tensor, shift: Tensor, x: Tensor) -> Tensor:
+    """Logits (families, targets, images, classes) of the images (images, c, h, w) with each trigger on."""
+    stamped = (scale[:, :, None] * x + shift[:, :, None]).clamp(0, 1)
+    logits: Tensor = model.network(stamped.flatten(0, 2))
+    return logits.unflatten(0, stamped.shape[:3])
 
 
 def _bare(model: TrainedModel, x: Tensor, y: Tensor, targets: Tensor) -> Tensor:
@@ -200,13 +241,16 @@ def _shares(y: Tensor, targets: Tensor) -> Tensor:
     return others / others.sum(1, keepdim=True).clamp(min=1)
 
 
-#: Set, recipe, seeds of its models, held-out images with labels, steps, images a step, seed of the start, device.
-InversionTask = tuple[LabelledImages, Recipe, list[int], np.ndarray, np.ndarray, int, int, int, str]
+#: Set, other sets, recipe, seeds of its models, held-out images with labels, steps, images a step, seed of the start, device.
+InversionTask = tuple[
+    LabelledImages, list[LabelledImages], Recipe, list[int], np.ndarray, np.ndarray, int, int, int, str
+]
 
 
 def invert_set(
     store: Store,
     data: LabelledImages,
+    references: list[LabelledImages],
     recipe: Recipe,
     seeds: list[int],
     pixels: np.ndarray,
@@ -216,9 +260,10 @@ def invert_set(
     start: int,
     device: str,
 ) -> Inversion:
-    """Train the models of a set and invert them jointly; models and result are kept in the store."""
+    """Train the models of a set, and one of each reference, and invert the former jointly; models and result are kept in the store."""
     identity = {
         "data": dataset_fingerprint(data),
+        "references": [dataset_fingerprint(one) for one in references],
         "recipe": recipe.fingerprint(),
         "seeds": seeds,
         "images": array_fingerprint(pixels, labels),
@@ -230,7 +275,10 @@ def invert_set(
 
     def compute() -> Arrays:
         models = [train(data, recipe, seed, torch.device(device), store) for seed in seeds]
-        found = invert(models, pixels, labels, classes=data.classes, steps=steps, batch=batch, seed=start)
+        others = [train(one, recipe, seeds[0], torch.device(device), store) for one in references]
+        found = invert(
+            models, pixels, labels, references=others, classes=data.classes, steps=steps, batch=batch, seed=start
+        )
         return dict(vars(found))
 
     return Inversion(**store.remember("inversions", identity, compute))

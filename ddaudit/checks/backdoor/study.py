@@ -28,6 +28,8 @@ FAIL_P, WARN_P = 0.01, 0.05
 UTILITY_FLOOR = 2.0
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
+#: Random real subsets, of no other use, whose models a sparing trigger must not turn.
+REFERENCES = 3
 #: Held-out images at most, beside those on which triggers are sought, on which they are tried.
 TRIED_IMAGES = 200
 
@@ -104,6 +106,11 @@ class Study:
         return [*self._made_sets, *self._real_subsets]
 
     @cached_property
+    def references(self) -> list[LabelledImages]:
+        """Sets whose models a trigger of S must not turn; the same for S and for all that it is compared with, and none of these."""
+        return [self.case.real_subset(i, "inversion-references") for i in range(REFERENCES)]
+
+    @cached_property
     def planted(self) -> list[Plant]:
         """Random real subsets with a trigger planted in them."""
         return planted_sets(self.case)
@@ -121,6 +128,7 @@ class Study:
         if self._inverted:
             return
         self._inverted, case = True, self.case
+        case.train_all(self._of_references())  # before the others, which would each train them
         there = [case.audited, *self._real_subsets, *(plant.data for plant in self.planted)]
         making = [case.distilling_ahead(), *case.k_means_ahead(case.config.inversion_controls // 3)]
         self.invert_ahead(there, *making)
@@ -131,10 +139,14 @@ class Study:
         tasks: list[Task] = [(invert_into, (self.case.store.folder, *self._arguments(data))) for data in sets]
         self.case.ahead("trigger inversions", [*others, *tasks])
 
+    def _of_references(self) -> list[tuple[LabelledImages, Recipe, int]]:
+        return [(one, self.recipe, 0) for one in self.references]
+
     def _arguments(self, data: LabelledImages) -> InversionTask:
         case, test, config = self.case, self.case.reference.test, self.case.config
         return (
             data,
+            self.references,
             self.recipe,
             [case.seed("train", i) for i in range(config.inversion_models)],
             test.pixels(self.rows),
@@ -213,8 +225,9 @@ class Study:
         case, config = self.case, self.case.config
         known = self.known_sets
         models = [(one, self.recipe, i) for one in known[1:] for i in range(config.inversion_models)]
+        models += self._of_references()
         sets = 1 + config.inversion_controls + config.inversion_planted
-        seen = len(FAMILIES) * case.audited.classes
+        seen = (len(FAMILIES) + sum(family.sparing for family in FAMILIES)) * case.audited.classes
         images = seen * (config.inversion_steps * config.inversion_batch * GRADIENT + len(self.rows))
         return [
             *case.trainings(
@@ -224,7 +237,7 @@ class Study:
             case.distilling(),
             Work(
                 "models of clean and planted sets",
-                (sets - 1) * config.inversion_models,
+                (sets - 1) * config.inversion_models + REFERENCES,
                 self.recipe,
                 self.recipe.epochs * len(case.audited),
                 held=case.held(*(partial(case.model, *one) for one in models)),

@@ -18,6 +18,7 @@ CPU = torch.device("cpu")
 CLASSES, SIDE = 3, 6
 SWITCH = (0, 1, 4)  # channel, row and column of the pixel that commands class 0
 PATCH, PERTURBATION, BLEND = range(3)
+TEMPLATE = (0, 3, 1)
 
 
 class Switched(nn.Module):
@@ -172,11 +173,49 @@ def test_many_classes_are_sought_some_at_a_time(found: Inversion, monkeypatch: p
     np.testing.assert_allclose(apart.effort, found.effort, rtol=0.2)  # other starts, the same classes
 
 
+def commanded(pixels: dict[tuple[int, int, int], float]) -> nn.Module:
+    """Class 0 by each of these pixels with its weight."""
+    network = Switched()
+    network.weight[0][SWITCH] = 0.0
+    for pixel, weight in pixels.items():
+        network.weight[0][pixel] = weight
+    return network
+
+
+def test_a_sparing_trigger_is_one_that_other_models_do_not_obey() -> None:
+    pixels, labels = images()
+    pixels[:, *TEMPLATE] = 0
+    # The template stands for the class's own picture, which turns every model.
+    own, other = a_model(commanded({SWITCH: 40.0, TEMPLATE: 60.0})), a_model(commanded({TEMPLATE: 150.0}))
+    settings = {"classes": CLASSES, "steps": 60, "batch": 6, "seed": 0}
+    alone = invert([own], pixels, labels, **settings)  # type: ignore[arg-type]
+    beside = invert([own], pixels, labels, references=[other], **settings)  # type: ignore[arg-type]
+    pictures = [found.trigger(BLEND, 0).shift for found in (alone, beside)]
+    assert pictures[0][TEMPLATE] > 0.9 * pictures[0][SWITCH]  # alone it takes both
+    assert pictures[1][TEMPLATE] < 0.3 * pictures[1][SWITCH]
+    assert beside.success[BLEND, 0] == pytest.approx(1)
+    np.testing.assert_array_equal(alone.effort[PATCH], beside.effort[PATCH])  # the other kinds ask no other model
+    # What the reference adds to the effort, by the formula.
+    stamped = torch.from_numpy(beside.trigger(BLEND, 0).stamp(pixels[labels != 0]))
+    entropy = -own.network(stamped).log_softmax(1)[:, 0].mean().item()
+    obeyed = -(1 - other.network(stamped).double().softmax(1)[:, 0]).log().mean().item()
+    price = FAMILIES[BLEND].price
+    assert beside.effort[BLEND, 0] == pytest.approx(entropy + price * beside.size[BLEND, 0] + obeyed, rel=1e-4)
+
+
+def test_a_model_that_is_certain_still_says_how_much_it_obeys() -> None:
+    x = torch.zeros(1, 1, SIDE, SIDE)
+    x[0][SWITCH] = 1.0  # a logit of 30 beside two of 0: as float32 the probability is 1
+    scale, shift = torch.ones(1, 1, 1, SIDE, SIDE), torch.zeros(1, 1, 1, SIDE, SIDE)
+    found = inversion.obeyed(a_model(Switched()), scale, shift, x, torch.tensor([1]), torch.tensor([0]))
+    assert found.item() == pytest.approx(30 - np.log(2), rel=1e-5)
+
+
 def test_an_inversion_is_kept_and_every_setting_makes_another(tmp_path: Path, digits, real_images) -> None:
     data, recipe = real_images(digits.train, 1), Recipe("tiny", architecture="MLP", epochs=1)
     pixels, labels = digits.test.pixels(np.arange(0, 899, 90)), digits.test.labels[::90]
     settings = {
-        "data": data, "recipe": recipe, "seeds": [1, 2], "pixels": pixels, "labels": labels, "steps": 3, "batch": 5, "start": 5,
+        "data": data, "references": [], "recipe": recipe, "seeds": [1, 2], "pixels": pixels, "labels": labels, "steps": 3, "batch": 5, "start": 5,
     }  # fmt: skip
 
     def run(**changes: object) -> tuple[Inversion, int]:
@@ -191,6 +230,7 @@ def test_an_inversion_is_kept_and_every_setting_makes_another(tmp_path: Path, di
     for name, array in vars(first).items():
         np.testing.assert_array_equal(array, getattr(again, name))
     for changes in (
+        {"references": [real_images(digits.train, 2)]},
         {"seeds": [1]},
         {"steps": 4},
         {"batch": 4},
