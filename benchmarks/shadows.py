@@ -7,8 +7,9 @@ the network and the real features are computed once a step for all shadows; a ba
 The loops do the same work every step, so few steps tell the ratio, and one shadow of the published loop is measured and multiplied. Processor
 seconds are compared, so that other work on the machine does not decide. Both loops of each size run in a process of their own; the memory is
 the largest proportional set size, sampled. Quality: ``--quality-shadows`` distilled by both loops for ``--quality-steps`` at width 32 from
-noise, the accuracy of a model trained on each, and the difference over pairs of halves. A part of 0 steps is left out and keeps what
-benchmarks/results/shadows.json says of it. Prints Markdown.
+noise, the accuracy of a model trained on each, and the difference. What shares a trunk shares the luck of its networks, so every complementary pair of
+halves gets a trunk of its own here, and the interval is over pairs. A part of 0 steps is left out and keeps what benchmarks/results/shadows.json
+says of it. Prints Markdown.
 
 Per step a real image costs one forward pass, a synthetic one two (forward, and backward to the pixels): at 10 images a class and 10
 classes 2,560 + 200 passes for every shadow of the published loop, 5,120 + 200 K for K shared ones. By count that is 5.3 times less at 16 shadows, 9.9
@@ -95,7 +96,7 @@ def page(results: dict[str, Any]) -> str:
             )
     if "quality" in results:
         accuracies = {name: 100 * np.array(results["quality"][name]) for name in ("published", "shared")}
-        # The two halves of a pair are not independent of each other.
+        # The two halves of a pair are not independent of each other, by the shared trunk above all.
         difference = mean_t((accuracies["shared"] - accuracies["published"]).reshape(-1, 2).mean(1))
         lines += [
             "",
@@ -141,12 +142,23 @@ def quality(asked: argparse.Namespace) -> dict[str, list[float]]:
     pixels, labels = original.test.pixels(), original.test.labels
     recipe = fast(threads=asked.threads, pixels=original.train.shape[1] * original.train.shape[2])
     recipe = recipe.on("ConvNet", width=QUALITY_WIDTH)
+    count = asked.quality_shadows
     made = {
         "published": [
-            published(data, j, asked.quality_steps, QUALITY_WIDTH, asked.threads, 10.0)
-            for j in range(asked.quality_shadows)
+            published(data, j, asked.quality_steps, QUALITY_WIDTH, asked.threads, 10.0) for j in range(count)
         ],
-        "shared": shared(data, asked.quality_steps, QUALITY_WIDTH, asked.threads, 10.0),
+        "shared": [
+            one
+            for pair in range(count // 2)
+            for one in shared(
+                (*data[:2], data[2][2 * pair : 2 * pair + 2]),
+                asked.quality_steps,
+                QUALITY_WIDTH,
+                asked.threads,
+                10.0,
+                trunk=pair,
+            )
+        ],
     }
 
     def accuracy(one: LabelledImages) -> float:
@@ -170,14 +182,15 @@ def shared(
     count: int,
     rate: float,
     on_step: Any = lambda d, n: None,
+    trunk: int = 0,
 ) -> list[LabelledImages]:
-    """All shadows on one trunk."""
+    """All shadows on one trunk, the one of this number."""
     original, space, halves = data
     distiller = DistributionMatching(
         ipc=IPC, iterations=steps, lr_images=rate, batch_real=2 * REAL, width=width, threads=count
     )
-    pools = [np.flatnonzero(row) for row in halves]
-    return distiller.distill(original.train, len(original.classes), space, SEED, CPU, pools=pools, on_step=on_step)
+    pools, seed = [np.flatnonzero(row) for row in halves], derive_seed(SEED, "trunk", trunk)
+    return distiller.distill(original.train, len(original.classes), space, seed, CPU, pools=pools, on_step=on_step)
 
 
 def published(
