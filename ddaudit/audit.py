@@ -35,14 +35,14 @@ def scan(
     original: str | Original | None = None,
     *,
     config: AuditConfig | None = None,
-    data_root: Path | None = None,
+    data_root: str | Path | None = None,
     download: bool = False,
     run: int | None = None,
     packing: int | None = None,
     pixel_space: str | None = None,
-    canary_key: Path | None = None,
-    members: Path | None = None,
-    attributes: Path | None = None,
+    canary_key: str | Path | None = None,
+    members: str | Path | None = None,
+    attributes: str | Path | None = None,
     checks: Sequence[str] | None = None,
     progress: Progress = silent,
     command: str = "ddaudit.scan(...)",
@@ -57,7 +57,7 @@ def scan(
         The dataset that it claims to stand for; without one, the checks that need it do not run.
     config : AuditConfig, optional
         Default: the profile "quick".
-    data_root : Path, optional
+    data_root : str or Path, optional
         Folder that holds the originals.
     download : bool
         Whether a missing original may be downloaded.
@@ -67,11 +67,11 @@ def scan(
         Each stored image is packing x packing smaller ones (IDC, IDM); the default is what the file or its name say.
     pixel_space : str, optional
         Overrides the inference, such as "zscore" or "zca:0.1".
-    canary_key : Path, optional
+    canary_key : str or Path, optional
         The sealed key of the canaries in the data that was distilled; they are taken out of the held-out split.
-    members : Path, optional
+    members : str or Path, optional
         A record of the training images that the set was made from; see ``ddaudit.data.membership``.
-    attributes : Path, optional
+    attributes : str or Path, optional
         A value beside the class for every example of the original, such as a sex; see ``ddaudit.data.attributes``.
     checks : sequence of str, optional
         Ids of the only checks to run; what a check finds does not depend on the others.
@@ -86,9 +86,10 @@ def scan(
         Where the file is no distilled set, does not fit the original, or the original is not to be had; where the canary key was changed,
         or does not fit the original or the dataset beside it.
     """
-    question = Question(
-        Path(path), original, data_root, download, run, packing, pixel_space, canary_key, members, attributes, checks
+    root, key, record, beside = (
+        None if one is None else Path(one) for one in (data_root, canary_key, members, attributes)
     )
+    question = Question(Path(path), original, root, download, run, packing, pixel_space, key, record, beside, checks)
     wanted = question.wanted()
     config = config or AuditConfig()
     device = resolve(config.device)

@@ -84,7 +84,7 @@ def known_originals() -> list[str]:
     return sorted(["digits", *_TORCHVISION])
 
 
-def load_original(name: str, *, data_root: Path | None = None, download: bool = False) -> Original:
+def load_original(name: str, *, data_root: str | Path | None = None, download: bool = False) -> Original:
     """Load the original dataset called ``name``.
 
     Looked for in this order: the embedded ``digits`` (scikit-learn's, 8x8, 898 train and 899 test images); ``name``.npz
@@ -95,7 +95,7 @@ def load_original(name: str, *, data_root: Path | None = None, download: bool = 
     ----------
     name : str
         One of ``known_originals()``, the name of a file or folder in ``data_root``, or the path of one.
-    data_root : Path, optional
+    data_root : str or Path, optional
         Folder of original datasets. ``digits`` and paths need none.
     download : bool
         Let torchvision fetch what is missing into ``data_root``; nothing else ever uses the network.
@@ -108,7 +108,8 @@ def load_original(name: str, *, data_root: Path | None = None, download: bool = 
     known = name.lower().replace("-", "_")
     if known == "digits":
         return _digits()
-    folders = [Path(name)] if data_root is None else [data_root / known, data_root / name, Path(name)]
+    root = None if data_root is None else Path(data_root)
+    folders = [Path(name)] if root is None else [root / known, root / name, Path(name)]
     for folder in folders:
         archive = folder if folder.suffix == ".npz" else folder.with_name(folder.name + ".npz")
         if archive.is_file():
@@ -116,7 +117,7 @@ def load_original(name: str, *, data_root: Path | None = None, download: bool = 
         if (folder / "train").is_dir():
             return _from_folder(folder)
     if known in _TORCHVISION:
-        return _from_torchvision(known, data_root, download)
+        return _from_torchvision(known, root, download)
     raise AuditError(
         f"There is no original dataset {name!r}{'' if data_root is None else f' in {data_root}'}. "
         f"Known by name: {', '.join(known_originals())}. Otherwise give the path of an image folder with train/ and "

@@ -82,7 +82,12 @@ def test_an_original_without_usual_constants_brings_its_own_moments(
 def test_an_image_folder_gives_the_pixels_of_its_files(
     image_folder: Path, colour_arrays: dict[str, np.ndarray]
 ) -> None:
-    for pets in (load_original(str(image_folder)), load_original("pets", data_root=image_folder.parent)):
+    there = image_folder.parent
+    for pets in (
+        load_original(str(image_folder)),
+        load_original("pets", data_root=there),
+        load_original("pets", data_root=str(there)),
+    ):
         assert (pets.name, pets.classes) == ("pets", ("cat", "dog", "hen"))
         np.testing.assert_array_equal(pets.train.labels, colour_arrays["y_train"])
         np.testing.assert_array_equal(
