@@ -93,8 +93,8 @@ def subjects(asked: argparse.Namespace) -> Iterator[Subject]:
             names = folder.name.split("_")
             yield Subject(folder.name, main_file(folder), next((o for o in ORIGINALS if o in names), None))
     if not asked.no_planted:
-        for threat in threat_names():
-            for seed in range(SEEDS):
+        for seed in range(SEEDS):
+            for threat in threat_names():
                 yield planted(threat, seed, asked)
 
 
@@ -137,6 +137,7 @@ def scanned(subject: Subject, asked: argparse.Namespace) -> dict[str, Any]:
         "profile": asked.profile,
         "code": found.code,
         "seconds": round(found.seconds, 1),
+        "processor": round(found.processor, 1),
         "memory": found.memory,
         "predicted": expected,
     }

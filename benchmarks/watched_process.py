@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
@@ -20,6 +21,8 @@ class Watched:
     ----------
     seconds : float
         Wall time from start to end.
+    processor : float
+        Seconds of all cores, of the process and its children, as last seen of each; 0 where the system is no Linux.
     memory : int
         Largest proportional set size, in bytes, of the process and its children together; 0 where the system is no Linux.
     """
@@ -27,6 +30,7 @@ class Watched:
     code: int
     printed: str
     seconds: float
+    processor: float
     memory: int
 
 
@@ -34,23 +38,36 @@ def run(command: Sequence[str]) -> Watched:
     """Run a command to its end; what it writes to stderr is shown."""
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        largest = [0]
-        watch = threading.Thread(target=_watch, args=(process, largest))
+        watch = _Watch(process)
         watch.start()
         printed, _ = process.communicate()
         watch.join()
-    return Watched(process.returncode, printed, time.perf_counter() - started, largest[0])
+    return Watched(
+        process.returncode, printed, time.perf_counter() - started, sum(watch.processor.values()), watch.memory
+    )
 
 
-def _watch(process: subprocess.Popen[str], largest: list[int]) -> None:
-    while process.poll() is None:
-        family, found = [process.pid], 0
-        for pid in family:
-            try:
-                family += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            except OSError:  # it has just ended
-                continue
-            found += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        largest[0] = max(largest[0], found)
-        time.sleep(SAMPLE_SECONDS)
+class _Watch(threading.Thread):
+    """Looks at a process and its children from time to time."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__()
+        self.process = process
+        self.processor: dict[int, float] = {}
+        self.memory = 0
+
+    def run(self) -> None:
+        while self.process.poll() is None:
+            family, found = [self.process.pid], 0
+            for pid in family:
+                try:
+                    family += [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+                    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                    # After the name, which may hold anything: fields 14 and 15 are ticks in user and in kernel mode.
+                    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+                except OSError:  # it has just ended
+                    continue
+                found += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+                self.processor[pid] = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+            self.memory = max(self.memory, found)
+            time.sleep(SAMPLE_SECONDS)

@@ -42,7 +42,7 @@ def row(name, **changes):
         {"id": "DD-PRV-MIA", "verdict": "warn", "metrics": attacks},
     ]  # fmt: skip
     return {
-        "name": name, "planted": None, "profile": "quick", "code": 0, "seconds": 61.4, "memory": 2_500_000_000, "predicted": 50.0,
+        "name": name, "planted": None, "profile": "quick", "code": 0, "seconds": 61.4, "processor": 118.2, "memory": 2_500_000_000, "predicted": 50.0,
         "overall": {"verdict": "warn"}, "pillars": {"utility": "pass", "privacy": "warn"}, "checks": checks, "not_run": [],
         "subject": {"claims": {"ConvNet": 0.422}},
     } | changes  # fmt: skip
@@ -53,7 +53,7 @@ def test_a_scan_becomes_its_lines_with_the_strongest_attack_and_the_time_that_wa
     assert "| dc | - | pass | warn | - | - | - | warn |" in text
     assert "| dc | 42.20 | 42.0 [41.0, 43.0] | 30.0 |" in text
     assert "| dc | - | 0.570 [0.550, 0.600] nearest | 0.501 [0.480, 0.520] | warn |" in text
-    assert "| dc | 61 | 50 | 2,500 |" in text
+    assert "| dc | 61 | 118 | 50 | 2,500 |" in text
 
 
 def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
