@@ -16,6 +16,7 @@ PAGE = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
         ("trace_null", "trace_null", "table"),
         ("surrogate_membership", "surrogate_membership_page", "attacks"),
         ("surrogate_membership", "surrogate_membership_page", "by_number"),
+        ("shadows", "shadows", "page"),
     ],
 )
 def test_a_table_is_the_one_that_the_results_make(
