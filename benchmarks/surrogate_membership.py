@@ -113,8 +113,8 @@ def result_of(study: Study, original: Original, store: Store) -> dict[str, Any]:
         rng = generator(SEED, f"bootstrap/{attack}")
         attacks[attack] = {
             "pairs": [round(area, 5) for area in pair_aucs(s, member).tolist()],
-            "auc": listed(auc_over_pairs(s, member, rng)),
-            "null": listed(auc_over_pairs(null[attack], other, rng)),
+            "auc": listed(auc_over_pairs(s, member)),
+            "null": listed(auc_over_pairs(null[attack], other)),
         }
         for fpr in (0.01, 0.001):
             try:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from ddaudit.statistics.intervals import Interval, mean_t
-from ddaudit.statistics.shadow_attacks import DEPENDENCE
+from ddaudit.statistics.shadow_attacks import dependence
 
 RESULTS = Path(__file__).parent / "results" / "surrogate_membership.json"
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "leakage-by-n.png"
@@ -45,8 +45,9 @@ def attacks(rows: Sequence[Row]) -> str:
         seen = "none of them among the" if row["outside"] else "half of the"
         first = f"{row['members']:,} of {ORIGINALS[row['original']]}, {seen} {row['candidates']:,} candidates | {row['init']}"
         for attack, found in row["attacks"].items():
+            area = listed(pooled([row], attack)) if "pairs" in found else found["auc"]
             rates = " | ".join(spoken(found[f"tpr@fpr={fpr:g}"], 100, 2) for fpr in (0.01, 0.001))
-            lines.append(f"| {first} | {NAMES[attack]} | {spoken(found['auc'])} | {spoken(found['null'])} | {rates} |")
+            lines.append(f"| {first} | {NAMES[attack]} | {spoken(area)} | {spoken(found['null'])} | {rates} |")
             first = "|"
     return "\n".join(lines)
 
@@ -98,7 +99,7 @@ def pairs(row: Row, what: str) -> list[float]:
 def pooled(draws: Sequence[Row], what: str) -> Interval:
     """Mean over the pairs of all draws with Student's interval; that of an AUC is stretched as `auc_over_pairs` does it."""
     found = mean_t(np.concatenate([pairs(row, what) for row in draws]))
-    stretch = 1.0 if what == "influence" else DEPENDENCE
+    stretch = 1.0 if what == "influence" else dependence(draws[0]["distillations"] // 2)
     low, high = (found.value + stretch * (end - found.value) for end in listed(found)[1:])
     return Interval(found.value, low, high, found.confidence, found.n)
 
@@ -111,7 +112,7 @@ def power(mine: Sequence[Row], what: str) -> Interval | None:
     sizes = sorted({row["members"] for row in mine})
     if len(sizes) < 3:
         return None
-    chance, stretch = (0.0, 1.0) if what == "influence" else (0.5, DEPENDENCE)
+    chance, stretch = (0.0, 1.0) if what == "influence" else (0.5, dependence(mine[0]["distillations"] // 2))
     values = [np.concatenate([pairs(row, what) for row in mine if row["members"] == n]) - chance for n in sizes]
     n, spread = (np.repeat(one, [len(v) for v in values]) for one in (sizes, [v.std(ddof=1) for v in values]))
     (_, b), error = optimize.curve_fit(

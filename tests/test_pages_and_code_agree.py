@@ -35,7 +35,7 @@ from ddaudit.reporting.wording import ENOUGH_POWER
 from ddaudit.results import PILLARS, SEVERITY, Power
 from ddaudit.settings import Settings, read_settings
 from ddaudit.signing import FILE_NAME
-from ddaudit.statistics.pigeonhole import RESAMPLES
+from ddaudit.statistics.two_way_draws import RESAMPLES
 
 DOCS = Path(__file__).parents[1] / "docs"
 VERDICTS = " ".join((DOCS / "verdicts.md").read_text(encoding="utf-8").split())
@@ -151,7 +151,7 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-FAI-CLASS", f"lies {100 * class_accuracy.PLANTED_DROP:g} points below"),
         ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.CLASS_LEVEL:g} %"),
         ("DD-FAI-CLASS", f"at {100 - 100 * class_accuracy.SPREAD_LEVEL:g} %"),
-        ("DD-FAI-CLASS", f"basic bootstrap, {RESAMPLES:,} resamples"),
+        ("DD-FAI-CLASS", f"since noise adds to a spread; {RESAMPLES:,} resamples"),
         ("DD-FAI-CALIBRATION", f"more than {100 * calibration.MARGIN:g} points above"),
         ("DD-FAI-CALIBRATION", f"accuracy lay {100 * calibration.PLANTED:g} points further"),
         ("DD-FAI-CALIBRATION", f"cut into {calibration.BINS} equally large groups"),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize
 
-from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.pigeonhole import percentile_interval, weights
+from ddaudit.statistics.intervals import Interval, require_confidence
+from ddaudit.statistics.two_way_draws import image_shares, model_shifts, percentile_interval
+from ddaudit.statistics.variance_components import residual_variance
 
 Floats = npt.NDArray[np.float64]
+
+#: Accuracies pulled apart by this factor are all 0 or 1, or were all alike.
+_WIDEST = 100.0
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,9 @@ class GroupMeans:
 def means_of_groups(
     tables: Sequence[npt.NDArray[np.bool_]], groups: npt.NDArray[np.integer], rng: np.random.Generator
 ) -> list[GroupMeans]:
-    """The accuracies by group of several kinds of models, drawn again together (pigeonhole bootstrap).
+    """The accuracies by group of several kinds of models, drawn again together.
 
-    The models of each kind are drawn with replacement, and the images of each group, which are the same for all kinds.
+    The images of each group, which are the same for all kinds, are drawn with replacement; the models of each kind are moved by Student's pivot.
 
     Parameters
     ----------
@@ -55,25 +60,23 @@ def means_of_groups(
 
     References
     ----------
-    As `pigeonhole`.
+    As `two_way_draws`.
     """
-    by_model = [weights(len(table), rng) for table in tables]
-    means: list[list[float]] = [[] for _ in tables]
-    drawn: list[list[Floats]] = [[] for _ in tables]
-    for group in range(int(groups.max()) + 1):
-        inside = groups == group
-        by_image = weights(int(inside.sum()), rng)
-        for j, table in enumerate(tables):
-            means[j].append(float(table[:, inside].mean()))
-            drawn[j].append(((by_image @ table[:, inside].T) * by_model[j]).sum(1))
+    shares = [(groups == group, image_shares(int((groups == group).sum()), rng)) for group in range(groups.max() + 1)]
     fewest = min(len(table) for table in tables)
-    return [GroupMeans(np.array(m), np.stack(d, -1), fewest, len(groups)) for m, d in zip(means, drawn, strict=True)]
+    found = []
+    for table in tables:
+        parts = [table[:, inside].astype(np.float64) for inside, _ in shares]
+        by_model = np.stack([part.mean(1) for part in parts], 1)
+        noise = [residual_variance(part) if len(table) > 1 else 0.0 for part in parts]
+        by_image = np.stack([share @ part.mean(0) for (_, share), part in zip(shares, parts, strict=True)], 1)
+        drawn = by_image + model_shifts(by_model, noise, rng)
+        found.append(GroupMeans(by_model.mean(0), drawn, fewest, len(groups)))
+    return found
 
 
-def interval_of(
-    statistic: Callable[..., Floats], *kinds: GroupMeans, noise_adds: bool = False, confidence: float = 0.95
-) -> Interval:
-    """A number made of the accuracies by group, with its bootstrap interval.
+def interval_of(statistic: Callable[..., Floats], *kinds: GroupMeans, confidence: float = 0.95) -> Interval:
+    """A number made of the accuracies by group, with the percentiles of its draws.
 
     Parameters
     ----------
@@ -81,9 +84,6 @@ def interval_of(
         From the accuracies (..., groups) of each kind to (...).
     *kinds : GroupMeans
         From one call of `means_of_groups`.
-    noise_adds : bool
-        For a number that noise can only raise, such as a spread: the limits are mirrored at the estimate (basic bootstrap), which takes that out
-        again, and none is below zero. Otherwise they are percentiles.
     confidence : float
         In (0, 1).
 
@@ -94,7 +94,64 @@ def interval_of(
     """
     value = float(statistic(*(kind.means for kind in kinds)))
     drawn = statistic(*(kind.drawn for kind in kinds))
-    found = percentile_interval(value, drawn, kinds[0].models, kinds[0].images, confidence)
-    if not noise_adds or found.low is None or found.high is None:
-        return found
-    return replace(found, low=max(0.0, 2 * value - found.high), high=max(0.0, 2 * value - found.low))
+    return percentile_interval(value, drawn, kinds[0].models, kinds[0].images, confidence)
+
+
+def interval_of_spread(
+    spread: Callable[[Floats], Floats], kind: GroupMeans, even: Floats, *, confidence: float = 0.95
+) -> Interval:
+    """How far the accuracies by group lie apart, with the spreads under which what was seen would be neither too large nor too small.
+
+    Noise adds to a spread, the more the smaller it is, and percentiles would be off by that twice. So the test is inverted: the accuracies are
+    pulled together or apart about ``even``, the draws' noise is added, and the limits are the spreads at which the outer quantiles of what
+    would then be seen are what was seen. All that is done on the scale of the arcsine, on which a share's noise does not depend on the share.
+
+    Parameters
+    ----------
+    spread : callable
+        From the accuracies (..., groups) to (...), at least 0.
+    kind : GroupMeans
+    even : array (groups,)
+        The accuracies without any such spread.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    Interval
+        ``value`` is what was seen, noise and all, and can lie above ``high`` where there is hardly anything else. ``n`` counts images; ``low``
+        and ``high`` are None for a single model.
+
+    References
+    ----------
+    Carpenter, Test inversion bootstrap confidence intervals, JRSS B 61 (1999); Anscombe, Biometrika 35 (1948), for the arcsine.
+    """
+    require_confidence(confidence)
+    value, tail = float(spread(kind.means)), (1 - confidence) / 2
+    if kind.models == 1:
+        return Interval(value, None, None, confidence, kind.images)
+    level, angles = _angle(even), _angle(kind.means)
+    noise = _angle(kind.drawn) - angles
+
+    def pulled(scale: float, noise: Floats | float = 0.0) -> Floats:
+        return spread(np.sin(np.clip(level + scale * (angles - level) + noise, 0, np.pi / 2)) ** 2)
+
+    def limit(quantile: float) -> float:
+        def excess(scale: float) -> float:
+            return float(np.quantile(pulled(scale, noise), quantile)) - value
+
+        if excess(0) >= 0:
+            return 0.0
+        if excess(_WIDEST) < 0:
+            return float(pulled(_WIDEST))
+        return float(pulled(float(optimize.brentq(excess, 0, _WIDEST, xtol=1e-4))))
+
+    alone = pulled(0, noise)
+    if value <= np.median(alone):  # nothing is seen but noise: what would mostly stand out of it is excluded
+        return Interval(value, 0.0, float(np.quantile(alone, 1 - tail)), confidence, kind.images)
+    return Interval(value, limit(1 - tail), limit(tail), confidence, kind.images)
+
+
+def _angle(share: Floats) -> Floats:
+    angle: Floats = np.arcsin(np.sqrt(np.clip(share, 0, 1)))
+    return angle

@@ -171,7 +171,7 @@ def accuracy_over_seeds(correct: npt.ArrayLike, confidence: float = 0.95) -> Int
     image = Component.of_mean(table.mean(axis=0))
     variance, quantile = combine([seed, image], confidence)
     effective = value * (1 - value) / variance if variance > 0 else images
-    low, high = _score_limits(value, effective, quantile)
+    low, high = wilson_limits(value, effective, quantile)
     return Interval(value, low, high, confidence, images)
 
 
@@ -230,18 +230,19 @@ def exact_limits(successes: int, trials: int, confidence: float) -> tuple[float,
     return float(low), float(high)
 
 
-def require_confidence(confidence: float) -> None:
-    """ValueError where the confidence is no probability (95 for 0.95, say)."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is a number between 0 and 1, such as 0.95; found {confidence}")
-
-
-def _score_limits(p: float, n: float, quantile: float) -> tuple[float, float]:
+def wilson_limits(p: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's limits of a share ``p`` of ``n`` trials, which may be an effective number, at a quantile of the error."""
     shrink = 1 + quantile**2 / n
     centre = (p + quantile**2 / (2 * n)) / shrink
     half = quantile / shrink * (p * (1 - p) / n + quantile**2 / (4 * n**2)) ** 0.5
     # At p = 0 and 1 the limit is exactly p; rounding must not leave the estimate outside.
     return max(min(centre - half, p), 0.0), min(max(centre + half, p), 1.0)
+
+
+def require_confidence(confidence: float) -> None:
+    """ValueError where the confidence is no probability (95 for 0.95, say)."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is a number between 0 and 1, such as 0.95; found {confidence}")
 
 
 def _outcomes(correct: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:

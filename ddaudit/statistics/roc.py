@@ -13,6 +13,7 @@ from scipy import optimize, stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval, exact_limits, require_confidence
+from ddaudit.statistics.variance_components import Component, combine
 
 #: Under this many expected false positives the rate cannot be told from its double.
 FEWEST_FALSE_POSITIVES = 10
@@ -91,11 +92,12 @@ def auc(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike) -> float:
 
 
 def auc_interval(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike, confidence: float = 0.95) -> Interval:
-    """DeLong's interval of the AUC, on the logit scale so that it stays inside [0, 1].
+    """DeLong's interval of the AUC, on the logit scale so that it stays inside [0, 1], with Student's quantile.
 
-    Where the two samples do not overlap at all DeLong's variance is zero; the interval is then the set of areas from
-    which Hanley and McNeil's variance makes such a sample plausible. In simulation a nominal 95 % covers 93 to 97 %,
-    but for few members and a large area it covers less (30 members, an area of 0.98: 88 %).
+    The degrees of freedom are those of the Brunner-Munzel test. Where the two samples do not overlap at all DeLong's
+    variance is zero; the interval is then the set of areas from which Hanley and McNeil's variance makes such a sample
+    plausible. In simulation a nominal 95 % covers 93 to 97 %, but for few members and a large area it covers less
+    (30 members, an area of 0.98: 92 %): the few that would show how far some lie below are often not among them.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def auc_interval(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike, 
     References
     ----------
     DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988); Sun and Xu, IEEE Signal Processing Letters 21 (2014), for
-    the ranks; Pepe, The Statistical Evaluation of Medical Tests (2003), ch. 5, for the logit; Newcombe, Statistics in
+    the ranks; Brunner and Munzel, Biometrical J. 42 (2000), for the degrees of freedom; Pepe, The Statistical Evaluation of Medical Tests (2003), ch. 5, for the logit; Newcombe, Statistics in
     Medicine 25 (2006), for the limits without overlap.
     """
     member, nonmember = _scores(member_scores, nonmember_scores)
@@ -128,10 +130,9 @@ def auc_interval(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike, 
         raise TooFewExamplesError(
             f"an interval of the AUC needs two examples a side; found {member.size} members, {nonmember.size} others"
         )
-    quantile = float(stats.norm.isf((1 - confidence) / 2))
     of_members, of_nonmembers = _placements(member, nonmember)
     area = float(of_members.mean())
-    variance = of_members.var(ddof=1) / member.size + of_nonmembers.var(ddof=1) / nonmember.size
+    variance, quantile = combine([Component.of_mean(of_members), Component.of_mean(of_nonmembers)], confidence)
     n = member.size + nonmember.size
     if variance > 0 and 0 < area < 1:
         logit, half = np.log(area / (1 - area)), quantile * variance**0.5 / (area * (1 - area))
@@ -143,6 +144,7 @@ def auc_interval(member_scores: npt.ArrayLike, nonmember_scores: npt.ArrayLike, 
     def surprise(true_area: float) -> float:
         return (1 - true_area) - quantile * _hanley_mcneil_variance(true_area, member.size, nonmember.size) ** 0.5
 
+    quantile = float(stats.norm.isf((1 - confidence) / 2))
     bound = float(optimize.brentq(surprise, 1e-12, 1 - 1e-12))
     return Interval(area, bound, 1.0, confidence, n) if area == 1 else Interval(area, 0.0, 1 - bound, confidence, n)
 
@@ -244,7 +246,10 @@ def power_of_auc(n_member: int, n_nonmember: int, true_auc: float, alpha: float 
 
 def _critical_area(n_member: int, n_nonmember: int, alpha: float) -> float:
     """Smallest observed area whose interval, on the logit scale, lies above 0.5."""
-    quantile = stats.norm.isf(alpha / 2)
+    # At 0.5 the placements of either side are uniform.
+    uniform = [1 / (12 * n) for n in (n_member, n_nonmember)]
+    parts = [Component(v, ((v, max(n - 1, 1)),)) for v, n in zip(uniform, (n_member, n_nonmember), strict=True)]
+    _, quantile = combine(parts, 1 - alpha)
 
     def excess(area: float) -> float:
         spread = _hanley_mcneil_variance(area, n_member, n_nonmember) ** 0.5 / (area * (1 - area))

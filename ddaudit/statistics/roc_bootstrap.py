@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
-from ddaudit.statistics.intervals import Interval, require_confidence
+from ddaudit.statistics.intervals import Interval, require_confidence, wilson_limits
 from ddaudit.statistics.roc import auc_interval
 
 Array = npt.NDArray[np.float64]
@@ -43,12 +44,13 @@ def bootstrap_roc(
     n_resamples: int = 1000,
     confidence: float = 0.95,
 ) -> RocBand:
-    """Percentile intervals of the AUC and of the whole curve from the same resamples.
+    """The whole curve with pointwise limits from resamples, and the AUC with those of `auc_interval`.
 
     The scores are sorted once; a resample is how often each was drawn, and running sums of these counts give every
-    operating point, so a resample costs one pass over the scores. In its tails a bootstrap is optimistic: a rate at few
-    false positives is quoted with the interval of `tpr_at_fpr` instead, the band is for the eye. Where the two sides do not
-    overlap no resample can differ, and the AUC's interval is that of `auc_interval`.
+    operating point, so a resample costs one pass over the scores. The resamples' variance says of how many members a rate
+    is as sure, and the limits are Wilson's for so many, as in `intervals.accuracy_over_seeds`: where every resample agrees
+    they are those of all the members. In its tails a bootstrap is optimistic: a rate at few false positives is quoted with
+    the interval of `tpr_at_fpr` instead, the band is for the eye.
 
     Parameters
     ----------
@@ -72,27 +74,32 @@ def bootstrap_roc(
 
     References
     ----------
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13; Carlini et al., IEEE S&P 2022, for the axes.
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 6; Korn and Graubard, Survey Methodology 24 (1998),
+    for the effective number; Carlini et al., IEEE S&P 2022, for the axes.
     """
     require_confidence(confidence)
-    closed = auc_interval(member_scores, nonmember_scores, confidence)
+    area = auc_interval(member_scores, nonmember_scores, confidence)
     sides = [np.asarray(s, dtype=np.float64) for s in (member_scores, nonmember_scores)]
     grid = np.asarray(fpr, dtype=np.float64)
     levels, place = np.unique(np.concatenate(sides), return_inverse=True)
     places = [levels.size - 1 - p for p in np.split(place, [sides[0].size])]  # from the highest score down
     whole = [np.bincount(p, minlength=levels.size)[None] for p in places]
-    value, tpr = _areas(*whole)[0], _rates(grid, *whole)[0]
+    tpr = _rates(grid, *whole)[0]
 
     batch = max(1, _HELD // sum(s.size for s in sides))
-    areas, rates = [], []
+    rates = []
     for start in range(0, n_resamples, batch):
-        drawn = [_resampled(p, levels.size, min(batch, n_resamples - start), rng) for p in places]
-        areas.append(_areas(*drawn))
-        rates.append(_rates(grid, *drawn))
-    tails = (1 - confidence) / 2, (1 + confidence) / 2
-    low, high = np.quantile(np.concatenate(areas), tails)
-    area = closed if low == high else Interval(float(value), float(low), float(high), confidence, closed.n)
-    return RocBand(area, grid, tpr, *np.quantile(np.concatenate(rates), tails, axis=0))
+        count = min(batch, n_resamples - start)
+        rates.append(_rates(grid, *(_resampled(p, levels.size, count, rng) for p in places)))
+    limits = [_limits(*one, sides[0].size, confidence) for one in zip(tpr, np.concatenate(rates).var(0), strict=True)]
+    low, high = np.reshape(limits, (-1, 2)).T
+    low[grid >= 1] = 1.0  # whoever accuses all finds all
+    return RocBand(area, grid, tpr, low, high)
+
+
+def _limits(rate: float, variance: float, members: int, confidence: float) -> tuple[float, float]:
+    effective = min(rate * (1 - rate) / variance, members) if variance > 0 and 0 < rate < 1 else members
+    return wilson_limits(rate, effective, float(stats.norm.isf((1 - confidence) / 2)))
 
 
 def _resampled(places: npt.NDArray[np.intp], levels: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
@@ -100,12 +107,6 @@ def _resampled(places: npt.NDArray[np.intp], levels: int, count: int, rng: np.ra
     drawn = places[rng.integers(0, places.size, (count, places.size))]
     drawn += np.arange(count)[:, None] * levels
     return np.bincount(drawn.ravel(), minlength=count * levels).reshape(count, levels)
-
-
-def _areas(member: npt.NDArray[np.intp], nonmember: npt.NDArray[np.intp]) -> Array:
-    """AUC of each row of counts, from the highest level down: non-members below, and half of those beside."""
-    below = nonmember.sum(1, keepdims=True) - nonmember.cumsum(1) + nonmember / 2
-    return (member * below).sum(1) / (member.sum(1) * nonmember.sum(1))
 
 
 def _rates(grid: Array, member: npt.NDArray[np.intp], nonmember: npt.NDArray[np.intp]) -> Array:

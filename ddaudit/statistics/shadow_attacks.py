@@ -7,8 +7,7 @@ tables are (sets, n): one row a distillation, one column an example.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ from scipy import special, stats
 
 from ddaudit.statistics.bootstrap import bootstrap
 from ddaudit.statistics.errors import TooFewExamplesError
-from ddaudit.statistics.intervals import Interval
+from ddaudit.statistics.intervals import Interval, mean_t
 from ddaudit.statistics.membership import Array, calibrated, lira_online, rmia
 from ddaudit.statistics.roc import FEWEST_FALSE_POSITIVES, auc
 from ddaudit.statistics.roc_bootstrap import RocBand
@@ -26,10 +25,6 @@ Mask = npt.NDArray[np.bool_]
 #: RMIA's gamma; its authors' own choice, fixed beforehand.
 GAMMA = 2.0
 RESAMPLES = 1000
-#: Every two pairs meet twice, once with either as the target: the errors of LiRA's targets, products of the two, are equal then, and
-#: the mean over targets varies sqrt(2) times as much as that of independent ones would. Simulated, six pairs: 1.5 times for LiRA,
-#: 1.1 for the calibrated loss, for which this is cautious.
-DEPENDENCE = 2**0.5
 
 
 def complementary_halves(labels: npt.ArrayLike, pairs: int, rng: np.random.Generator) -> Mask:
@@ -155,24 +150,24 @@ def pair_aucs(scores: Array, member: Mask) -> Array:
     return np.reshape(each, (-1, 2)).mean(axis=1)
 
 
-def auc_over_pairs(
-    scores: Array, member: Mask, rng: np.random.Generator, confidence: float = 0.95, resamples: int = RESAMPLES
-) -> Interval:
-    """Mean AUC over distillations, each judged for itself, with a bootstrap interval over pairs, stretched by `DEPENDENCE`.
+def auc_over_pairs(scores: Array, member: Mask, confidence: float = 0.95) -> Interval:
+    """Mean AUC over distillations, each judged for itself, with Student's interval over pairs, stretched by `dependence`.
 
     Parameters
     ----------
     scores : ndarray, shape (sets, n)
     member : ndarray of bool, shape (sets, n)
-        In complementary pairs.
+        In complementary pairs, three at least.
+    confidence : float
+        In (0, 1).
 
     Returns
     -------
     Interval
-        ``n`` is the number of pairs. It speaks of new distillations of halves of this pool.
+        In [0, 1]; ``n`` is the number of pairs. It speaks of new distillations of halves of this pool.
     """
     areas = pair_aucs(scores, member)
-    return _over_pairs(lambda drawn: float(areas[drawn].mean()), len(areas), rng, confidence, resamples)
+    return _stretched(mean_t(areas, confidence), areas.size)
 
 
 def tpr_over_pairs(
@@ -211,7 +206,15 @@ def tpr_over_pairs(
             f"there are {nonmembers} over all shadows"
         )
     rates, grid = _rates_of_pairs(scores, member), np.array([fpr])
-    return _over_pairs(lambda drawn: float(rates(drawn, grid)[0]), len(member) // 2, rng, confidence, resamples)
+    pairs = len(member) // 2
+    found = bootstrap(
+        lambda drawn: float(rates(drawn, grid)[0]),
+        np.arange(pairs),
+        rng=rng,
+        n_resamples=resamples,
+        confidence=small_sample_confidence(pairs, confidence),
+    )
+    return _stretched(replace(found, confidence=confidence), pairs)
 
 
 def roc_over_pairs(
@@ -237,14 +240,14 @@ def roc_over_pairs(
     RocBand
         Its ``area`` is `auc_over_pairs`.
     """
-    area = auc_over_pairs(scores, member, rng, confidence, resamples)
+    area = auc_over_pairs(scores, member, confidence)
     pairs, grid = len(member) // 2, np.asarray(fpr, dtype=np.float64)
     rates = _rates_of_pairs(scores, member)
     tpr = rates(np.arange(pairs), grid)
     drawn = np.stack([rates(rng.integers(pairs, size=pairs), grid) for _ in range(resamples)])
     stretched = small_sample_confidence(pairs, confidence)
     ends = np.quantile(drawn, [(1 - stretched) / 2, (1 + stretched) / 2], axis=0)
-    low, high = np.clip(tpr + DEPENDENCE * (ends - tpr), 0, 1)
+    low, high = np.clip(tpr + dependence(pairs) * (ends - tpr), 0, 1)
     return RocBand(area, grid, tpr, low, high)
 
 
@@ -265,7 +268,7 @@ def _rates_of_pairs(scores: Array, member: Mask) -> Callable[[npt.NDArray[np.int
 
 
 def p_above_chance(scores: Array, member: Mask) -> float:
-    """One-sided p-value of Student's test over pairs that the mean AUC is 0.5, its error stretched by `DEPENDENCE`."""
+    """One-sided p-value of Student's test over pairs that the mean AUC is 0.5, its error stretched by `dependence`."""
     areas = pair_aucs(scores, member)
     return float(stats.t.sf(_t(areas, 0.5), areas.size - 1))
 
@@ -294,17 +297,42 @@ def power_over_pairs(areas: npt.ArrayLike, true_auc: float, alpha: float) -> flo
         In [0, 1].
     """
     values = np.asarray(areas, dtype=np.float64)
-    freedom, error = values.size - 1, DEPENDENCE * float(stats.sem(values))
+    freedom, error = values.size - 1, dependence(values.size) * float(stats.sem(values))
     if error == 0:
         return 1.0
     return float(stats.nct.sf(stats.t.isf(alpha, freedom), freedom, (true_auc - 0.5) / error))
 
 
 def _t(areas: Array, expected: float) -> float:
-    error = DEPENDENCE * stats.sem(areas)
+    error = dependence(areas.size) * stats.sem(areas)
     return (
         float((areas.mean() - expected) / error) if error > 0 else float(np.inf * np.sign(areas.mean() - expected) or 0)
     )
+
+
+def dependence(pairs: int) -> float:
+    r"""By how much the mean over targets errs more than independent targets' spread shows, since they judge each other.
+
+    Every two pairs meet twice, once with either as the target. LiRA's errors are products of the two, equal both times: the area of
+    target :math:`t` errs by :math:`\sum_s g_{ts}` with :math:`g_{ts} = g_{st}` of variance :math:`v`. Then the mean of P areas has the variance
+    :math:`2 (P - 1) v / P`, while their spread about it shows :math:`(P - 2) v / P`, for what two of them share does not show. For attacks
+    whose errors are mostly the targets' own this is cautious.
+
+    Parameters
+    ----------
+    pairs : int
+        Three or more.
+
+    References
+    ----------
+    Hoeffding, Annals of Mathematical Statistics 19 (1948): the mean is a U-statistic of degree two, and degenerate.
+
+    Examples
+    --------
+    >>> [round(dependence(pairs), 2) for pairs in (6, 12, 1000)]
+    [1.58, 1.48, 1.41]
+    """
+    return float((2 * (pairs - 1) / (pairs - 2)) ** 0.5)
 
 
 def small_sample_confidence(units: int, confidence: float) -> float:
@@ -326,13 +354,9 @@ def small_sample_confidence(units: int, confidence: float) -> float:
     return float(1 - 2 * stats.norm.sf(stretched))
 
 
-def _over_pairs(
-    statistic: Callable[[Any], float], pairs: int, rng: np.random.Generator, confidence: float, resamples: int
-) -> Interval:
-    stretched = small_sample_confidence(pairs, confidence)
-    found = bootstrap(statistic, np.arange(pairs), rng=rng, n_resamples=resamples, confidence=stretched)
-    low, high = (found.value + DEPENDENCE * ((end or 0.0) - found.value) for end in (found.low, found.high))
-    return Interval(found.value, max(low, 0.0), min(high, 1.0), confidence, pairs)
+def _stretched(found: Interval, pairs: int) -> Interval:
+    low, high = (found.value + dependence(pairs) * ((end or 0.0) - found.value) for end in (found.low, found.high))
+    return replace(found, low=max(low, 0.0), high=min(high, 1.0))
 
 
 def _require_pairs(member: Mask) -> None:

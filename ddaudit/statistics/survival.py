@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.pigeonhole import percentile_interval, resampled_means
+from ddaudit.statistics.two_way_draws import drawn_means, percentile_interval
 
 Array = npt.NDArray[np.float64]
 
@@ -17,8 +17,7 @@ def median_radius(
     """The radius at which half of the images that a model gets right unattacked have been fooled.
 
     Between two radii of the grid the share that stands is taken to fall linearly in the logarithm of the radius (from 0 linearly). The
-    interval is the pigeonhole bootstrap's: models and images are drawn anew, each with replacement, so it speaks of new models on new
-    images; it is on the wide side.
+    interval speaks of new models on new images, both drawn as in `two_way_draws`.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ def median_radius(
 
     References
     ----------
-    Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1 (2007).
+    As `two_way_draws`.
     """
     ((value, drawn),) = _medians([radii], grid, rng)
     models, images = np.shape(radii)
@@ -66,8 +65,7 @@ def _medians(tables: list[npt.ArrayLike], grid: npt.ArrayLike, rng: np.random.Ge
     edges = np.concatenate([[0.0], np.asarray(grid, np.float64)])
     stands = [np.asarray(radii)[:, None, :] > edges[None, :, None] * (1 + 1e-9) for radii in tables]
     return [
-        (float(_crossing(share[None], edges)[0]), _crossing(drawn, edges))
-        for share, drawn in resampled_means(stands, rng)
+        (float(_crossing(share[None], edges)[0]), _crossing(drawn, edges)) for share, drawn in drawn_means(stands, rng)
     ]
 
 

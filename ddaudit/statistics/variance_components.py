@@ -32,11 +32,21 @@ def seed_component(table: npt.NDArray[np.float64]) -> Component:
         Two or more of each.
     """
     seeds, images = table.shape
-    rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
-    residual = table - rows - columns + table.mean()
-    between = float(rows.var(ddof=1)) / seeds
-    within = float(np.square(residual).sum()) / ((seeds - 1) * (images - 1)) / (seeds * images)
+    between, within = float(table.mean(1).var(ddof=1)) / seeds, residual_variance(table)
     return Component(max(between - within, 0.0), ((between, seeds - 1), (within, (seeds - 1) * (images - 1))))
+
+
+def residual_variance(table: npt.NDArray[np.float64]) -> float:
+    """What the residual, which neither seeds nor images explain, adds to the variance of the grand mean.
+
+    Parameters
+    ----------
+    table : array, shape (seeds, images)
+        Two or more seeds; a single image shows none.
+    """
+    seeds, images = table.shape
+    residual = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+    return float(np.square(residual).sum()) / ((seeds - 1) * max(images - 1, 1)) / (seeds * images)
 
 
 def combine(components: list[Component], confidence: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 from sklearn import metrics
 
 from ddaudit.statistics.errors import TooFewExamplesError
@@ -47,6 +47,12 @@ def delong_by_definition(members, others):
     return wins.mean(axis=1).var(ddof=1) / m.size + wins.mean(axis=0).var(ddof=1) / o.size
 
 
+def brunner_munzel_freedom(members, others):
+    """The degrees of freedom by which scipy's p-value is Student's at its own statistic."""
+    found = stats.brunnermunzel(members, others, alternative="greater")  # its statistic is of others over members
+    return optimize.brentq(lambda df: stats.t.logcdf(found.statistic, df) - np.log(found.pvalue), 2, 1e4)
+
+
 def logit_half_width(interval):
     return (stats.logistic.ppf(interval.high) - stats.logistic.ppf(interval.low)) / 2
 
@@ -56,7 +62,8 @@ def test_the_interval_has_delongs_variance():
     members, others = rng.integers(0, 20, 70) + 4, rng.integers(0, 20, 90)
     found = auc_interval(members, others, 0.9)
     a = auc(members, others)
-    half = stats.norm.ppf(0.95) * np.sqrt(delong_by_definition(members, others)) / (a * (1 - a))
+    freedom = brunner_munzel_freedom(members, others)
+    half = stats.t.ppf(0.95, freedom) * np.sqrt(delong_by_definition(members, others)) / (a * (1 - a))
     assert logit_half_width(found) == pytest.approx(half)
     assert found.value == a
     assert found.low < a < found.high

@@ -20,7 +20,7 @@ def scores(rng, n_member, n_nonmember, shift=0.3):
 def test_the_interval_is_delongs_and_that_of_a_plain_stratified_bootstrap(rounded):
     rng = np.random.default_rng(0)
     member, nonmember = (np.round(s) if rounded else s for s in scores(rng, 400, 300))
-    found = bootstrap_roc(member, nonmember, GRID, rng, n_resamples=2000).area
+    found = bootstrap_roc(member, nonmember, GRID, rng, n_resamples=10).area
     assert found.value == pytest.approx(auc(member, nonmember), abs=1e-12)
     assert found.n == 700
     plain = bootstrap(auc, member, nonmember, rng=rng, n_resamples=500)
@@ -53,18 +53,45 @@ def test_the_band_covers_the_true_curve_and_the_interval_the_true_area():
     assert (covered / repetitions > 0.9).all()
 
 
-def test_sides_that_do_not_overlap_keep_an_honest_interval():
-    found = bootstrap_roc([3.0, 4.0, 5.0], [0.0, 1.0, 2.0], GRID, np.random.default_rng(0)).area
-    assert found == auc_interval([3.0, 4.0, 5.0], [0.0, 1.0, 2.0])
-    assert found.low < 1 == found.high
+def test_sides_that_do_not_overlap_keep_an_honest_interval_and_a_band_with_a_width():
+    found = bootstrap_roc([3.0, 4.0, 5.0], [0.0, 1.0, 2.0], [0.5, 1], np.random.default_rng(0))
+    assert found.area == auc_interval([3.0, 4.0, 5.0], [0.0, 1.0, 2.0])
+    assert found.area.low < 1 == found.area.high
+    wilson = stats.binomtest(3, 3).proportion_ci(method="wilson")
+    assert (found.low[0], found.high[0]) == pytest.approx((wilson.low, wilson.high))
+
+
+def test_the_band_has_the_variance_of_a_plain_bootstrap_and_wilsons_limits():
+    rng = np.random.default_rng(5)
+    member, nonmember = scores(rng, 300, 200)
+    found = bootstrap_roc(member, nonmember, [0.3], rng, n_resamples=2000)
+    plain = []
+    for _ in range(2000):
+        curve = roc_curve(rng.choice(member, 300), rng.choice(nonmember, 200))
+        plain.append(curve.tpr[curve.fpr <= 0.3 + 1e-12].max())
+    rate, trials = found.tpr[0], found.tpr[0] * (1 - found.tpr[0]) / np.var(plain)
+    wilson = stats.binomtest(round(rate * trials), round(trials)).proportion_ci(method="wilson")
+    assert (found.low[0], found.high[0]) == pytest.approx((wilson.low, wilson.high), abs=0.01)
+
+
+def test_the_band_covers_where_nearly_all_members_are_found():
+    rng = np.random.default_rng(6)
+    truth, repetitions = stats.norm.sf(-2.9), 300  # at half of the non-members
+    covered = 0
+    for _ in range(repetitions):
+        found = bootstrap_roc(rng.normal(2.9, 1, 30), rng.normal(size=200), [0.5], rng, n_resamples=100)
+        covered += found.low[0] <= truth <= found.high[0]
+    assert covered / repetitions > 0.9
 
 
 def test_many_scores_are_resampled_in_parts(monkeypatch):
     monkeypatch.setattr("ddaudit.statistics.roc_bootstrap._HELD", 1000)
     member, nonmember = scores(np.random.default_rng(3), 300, 300)
-    found = bootstrap_roc(member, nonmember, GRID, np.random.default_rng(4), n_resamples=501).area
-    closed = auc_interval(member, nonmember)
-    assert (found.low, found.high) == pytest.approx((closed.low, closed.high), abs=0.01)
+    found = bootstrap_roc(member, nonmember, GRID, np.random.default_rng(4), n_resamples=501)
+    monkeypatch.undo()
+    whole = bootstrap_roc(member, nonmember, GRID, np.random.default_rng(5), n_resamples=501)
+    np.testing.assert_allclose(found.low, whole.low, atol=0.02)
+    np.testing.assert_allclose(found.high, whole.high, atol=0.02)
 
 
 def test_a_single_member_has_no_curve():

@@ -8,10 +8,10 @@ from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.membership import lira_online
 from ddaudit.statistics.roc import auc, tpr_at_fpr
 from ddaudit.statistics.shadow_attacks import (
-    DEPENDENCE,
     Observed,
     auc_over_pairs,
     complementary_halves,
+    dependence,
     leave_pair_out,
     p_above_chance,
     p_off_chance,
@@ -115,17 +115,26 @@ def test_false_alarms_are_as_rare_as_they_should_be_although_targets_share_their
         for attack, scores in leave_pair_out(observed, member).items():
             p.setdefault(attack, []).append(p_off_chance(scores, member))
     for attack, values in p.items():
-        assert np.mean(np.array(values) < 0.05) < 0.10, attack  # without DEPENDENCE LiRA alarms in 15 % of the cases
+        assert np.mean(np.array(values) < 0.05) < 0.10, attack  # without `dependence` LiRA alarms in 15 % of the cases
+
+
+@pytest.mark.parametrize("pairs", [3, 6, 12])
+def test_the_stretch_is_what_products_of_errors_that_every_two_pairs_share_call_for(pairs: int) -> None:
+    rng = np.random.default_rng(7)
+    product = np.tril(rng.normal(size=(40_000, pairs, pairs)), -1)
+    areas = (product + product.transpose(0, 2, 1)).sum(2)
+    shown = np.mean(stats.sem(areas, axis=1) ** 2)
+    assert dependence(pairs) == pytest.approx(np.sqrt(areas.mean(1).var() / shown), rel=0.02)
 
 
 def test_the_interval_is_students_stretched() -> None:
     observed, member = planted(np.random.default_rng(5), leak=0.3)
     scores = leave_pair_out(observed, member)["calibrated"]
     areas = pair_aucs(scores, member)
-    i = auc_over_pairs(scores, member, np.random.default_rng(0), resamples=4000)
-    half = DEPENDENCE * stats.t.isf(0.025, 5) * stats.sem(areas)
+    i = auc_over_pairs(scores, member)
+    half = dependence(6) * stats.t.isf(0.025, 5) * stats.sem(areas)
     assert i.value == pytest.approx(areas.mean())
-    assert (i.high - i.low) / 2 == pytest.approx(half, rel=0.15)  # type: ignore[operator]
+    assert (i.high - i.low) / 2 == pytest.approx(half)  # type: ignore[operator]
     # Hesterberg 2015: the normal quantile that stands for Student's of five degrees, stretched by sqrt(6 / 5).
     z = stats.norm.ppf((1 + small_sample_confidence(6, 0.95)) / 2)
     assert z == pytest.approx(2.5706 * np.sqrt(6 / 5), abs=1e-3)
@@ -135,9 +144,9 @@ def test_the_power_is_how_often_the_test_over_pairs_shows_the_area() -> None:
     rng = np.random.default_rng(5)
     areas = 0.5 + 0.01 * stats.norm.ppf((np.arange(6) + 0.5) / 6)
     spread = areas.std(ddof=1)
-    # What targets share moves all areas of a table together, by as much again as their own errors move the mean.
-    samples = rng.normal(0.52, spread, size=(4000, 6)) + rng.normal(0, spread / 6**0.5, size=(4000, 1))
-    shown = (samples.mean(1) - 0.5) / (DEPENDENCE * stats.sem(samples, axis=1)) > stats.t.isf(0.05, 5)
+    # What targets share moves all areas of a table together, half as far again in variance as their own errors move the mean.
+    samples = rng.normal(0.52, spread, size=(4000, 6)) + rng.normal(0, spread / 4**0.5, size=(4000, 1))
+    shown = (samples.mean(1) - 0.5) / (dependence(6) * stats.sem(samples, axis=1)) > stats.t.isf(0.05, 5)
     assert power_over_pairs(areas, 0.52, 0.05) == pytest.approx(shown.mean(), abs=0.03)
     assert power_over_pairs(np.full(6, 0.5), 0.51, 0.05) == 1.0
 

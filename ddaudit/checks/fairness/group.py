@@ -14,9 +14,9 @@ from ddaudit.checks.stronger_controls import cost_of_further_models, further_mod
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.attributes import Attributes
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
-from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, means_of_groups
+from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, interval_of_spread, means_of_groups
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.pigeonhole import power_of_shift
+from ddaudit.statistics.two_way_draws import power_of_shift
 from ddaudit.training.cost import Work
 
 #: A gap between aligned and conflicting examples beyond this, with its whole interval, is a failure.
@@ -181,16 +181,20 @@ def _within_classes(
     def gaps(by_cell: Floats) -> Floats:
         return np.stack([np.ptp(by_cell[..., places], axis=-1) for places in of_class], -1)
 
+    def even(by_cell: Floats) -> Floats:
+        filled = by_cell.copy()
+        for places in of_class:
+            filled[places] = by_cell[places].mean()
+        return filled
+
+    spreads = {"mean": lambda by_cell: gaps(by_cell).mean(-1), "largest": lambda by_cell: gaps(by_cell).max(-1)}
     return [
         _metric(
             f"tpr_gap[{name}]",
-            {
-                kind: interval_of(lambda cell, of=of: of(gaps(cell)), one, noise_adds=True)
-                for kind, one in zip(correct, means, strict=True)
-            },
+            {kind: interval_of_spread(spread, one, even(one.means)) for kind, one in zip(correct, means, strict=True)},
             "lower",
         )
-        for name, of in (("mean", lambda x: x.mean(-1)), ("largest", lambda x: x.max(-1)))
+        for name, spread in spreads.items()
     ]
 
 

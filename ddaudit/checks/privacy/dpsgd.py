@@ -18,8 +18,8 @@ from ddaudit.data.splits import CHUNK
 from ddaudit.results import Assumption, CheckResult, ControlValue, Metric, Power
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.pigeonhole import power_of_shift
 from ddaudit.statistics.roc import auc_interval, tpr_at_fpr
+from ddaudit.statistics.two_way_draws import power_of_shift
 from ddaudit.training.cost import TRAINING, Work
 from ddaudit.training.private import PrivateRecipe, can_be_private, train_private, train_private_into
 from ddaudit.training.trainer import TrainedModel

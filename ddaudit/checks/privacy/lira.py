@@ -99,8 +99,8 @@ def lira(case: AuditCase) -> CheckResult:
     p = dict(zip(scores, holm([p_above_chance(s, member) for s in scores.values()]), strict=True))
     random = bool((holm([p_off_chance(s, other_draw) for s in null.values()]) >= ALPHA).all())
     seed = case.config.seed
-    found = {a: auc_over_pairs(s, member, _resampling(seed, a)) for a, s in scores.items()}
-    chance = {a: auc_over_pairs(s, other_draw, _resampling(seed, f"null/{a}")) for a, s in null.items()}
+    found = {a: auc_over_pairs(s, member) for a, s in scores.items()}
+    chance = {a: auc_over_pairs(s, other_draw) for a, s in null.items()}
     # On the file nobody tossed a coin: training images are members, held-out ones are not.
     confidence = 1 - ALPHA / len(scores)
     transfer = {a: auc_interval(s[train], s[~train], confidence) for a, s in study.on_the_file.items()}

@@ -14,7 +14,7 @@ from ddaudit.checks.verdicts import judge
 from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.seeds import generator
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds
-from ddaudit.statistics.pigeonhole import percentile_interval, power_of_shift, resampled_means
+from ddaudit.statistics.two_way_draws import drawn_means, percentile_interval, power_of_shift
 from ddaudit.training.cost import Work
 
 #: Accuracy under corruption this far below the control's, beyond the interval, is a failure.
@@ -52,7 +52,7 @@ def corruption(case: AuditCase) -> CheckResult:
         np.append(table.mean(2), clean[:, None], axis=1)
         for table, clean in ((ours, clean_ours), (theirs, clean_theirs))
     ]
-    (a, a_drawn), (b, b_drawn) = resampled_means(by_kind, generator(case.config.seed, "corruption/interval"))
+    (a, a_drawn), (b, b_drawn) = drawn_means(by_kind, generator(case.config.seed, "corruption/interval"))
     gap = percentile_interval(float(_gap(a, b)), _gap(a_drawn, b_drawn), *count)
     error = percentile_interval(float(_error(a, b)), _error(a_drawn, b_drawn), *count)
     lost = [percentile_interval(float(_lost(x)), _lost(drawn), *count) for x, drawn in ((a, a_drawn), (b, b_drawn))]

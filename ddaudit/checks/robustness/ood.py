@@ -13,7 +13,7 @@ from ddaudit.checks.verdicts import judge
 from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.seeds import generator
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.pigeonhole import percentile_interval, power_of_shift, resampled_auroc
+from ddaudit.statistics.two_way_draws import drawn_auroc, percentile_interval, power_of_shift
 from ddaudit.training.cost import Work
 
 #: An AUROC this far below the control's, beyond the interval, is a failure.
@@ -60,15 +60,15 @@ def out_of_distribution(case: AuditCase) -> CheckResult:
     found: dict[tuple[str, str], list[Interval]] = {}
     gaps: dict[str, Interval] = {}
     for score in SCORES:
-        drawn = {
-            kind: resampled_auroc([one[FAMILIAR][score] for one in scored], [one[kind][score] for one in scored], rng)
-            for kind in kinds
-        }
-        for kind, pair in drawn.items():
-            found[score, kind] = [percentile_interval(value, one, models, count) for value, one in pair]
-        value = float(np.mean([ours[0] - theirs[0] for ours, theirs in drawn.values()]))
-        shifts = np.mean([ours[1] - theirs[1] for ours, theirs in drawn.values()], axis=0)
-        gaps[score] = percentile_interval(value, shifts, models, count, CONFIDENCE)
+        # Drawn for all kinds together: they are told from the same familiar images by the same models.
+        pair = drawn_auroc(
+            [one[FAMILIAR][score] for one in scored], [[one[kind][score] for kind in kinds] for one in scored], rng
+        )
+        for i, kind in enumerate(kinds):
+            found[score, kind] = [percentile_interval(float(a[i]), drawn[:, i], models, count) for a, drawn in pair]
+        (ours, ours_drawn), (theirs, theirs_drawn) = pair
+        shifts = (ours_drawn - theirs_drawn).mean(1)
+        gaps[score] = percentile_interval(float((ours - theirs).mean()), shifts, models, count, CONFIDENCE)
     lower = [score for score, gap in gaps.items() if gap.below(0)]
     material = [score for score in lower if (gaps[score].high or 0) < -MARGIN]
     powers = [power_of_shift(gap, PLANTED_DROP) for gap in gaps.values()]
