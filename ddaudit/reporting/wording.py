@@ -282,6 +282,8 @@ def gate_sentence(scorecard: Scorecard) -> str:
         return ""
     code = scorecard.gate.exit_code
     outcome = {0: "nothing stands in the way", 1: "stopped by findings", 3: "not settled, which is no pass"}[code]
+    if code == 0 and scorecard.overall.verdict == "fail":
+        outcome = "what failed is reported and stops nothing"
     return f'By the policy "{scorecard.gate.policy}": {outcome} (exit code {code}).'
 
 

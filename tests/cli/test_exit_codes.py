@@ -51,6 +51,12 @@ def test_0_where_nothing_stands_in_the_way(ddaudit, tmp_path):
     assert 'By the policy "use": nothing stands in the way (exit code 0).' in " ".join(out.split())
 
 
+def test_0_with_a_failure_that_stops_nothing_says_so(ddaudit, hiding):
+    code, out, _ = ddaudit("scan", hiding, "--check", "DD-SAF-FILE", "--format", "json", "--fail-on", "never")
+    assert code == 0
+    assert 'By the policy "use": what failed is reported and stops nothing (exit code 0).' in " ".join(out.split())
+
+
 def test_1_where_something_was_found(ddaudit, hiding):
     code, out, _ = ddaudit("scan", hiding, "--check", "DD-SAF-FILE", "--format", "json", "--quiet")
     assert code == 1
