@@ -21,7 +21,7 @@ from ddaudit.statistics.bootstrap import bootstrap
 from ddaudit.statistics.class_spread import SPREADS, at_accuracy, compare_spread
 from ddaudit.statistics.comparison import prediction_t, welch_from_summary
 from ddaudit.statistics.epsilon import one_run
-from ddaudit.statistics.group_means import interval_of, means_of_groups
+from ddaudit.statistics.group_means import means_of_groups
 from ddaudit.statistics.intervals import (
     Interval,
     accuracy_over_seeds,
@@ -36,7 +36,7 @@ from ddaudit.statistics.roc_bootstrap import bootstrap_roc
 from ddaudit.statistics.scores_over_seeds import score_difference_over_seeds, score_over_seeds
 from ddaudit.statistics.shadow_attacks import auc_over_pairs, complementary_halves, tpr_over_pairs
 from ddaudit.statistics.survival import median_radius, median_ratio
-from ddaudit.statistics.two_way_draws import drawn_auroc, drawn_means, percentile_interval
+from ddaudit.statistics.two_way_draws import drawn_auroc, drawn_means, interval_of
 
 RESULTS = Path(__file__).parent / "results" / "interval_coverage.json"
 
@@ -61,14 +61,13 @@ def two_way(rng: Rng, seeds: int, images: int, spread: float) -> Covered:
         mean + spread * rng.normal(size=(seeds, 1)) + shared + rng.normal(size=(seeds, images)) for mean in (0.5, 0.0)
     )
     truth = float(stats.norm.cdf(0.5 / np.sqrt(2 + spread**2)))
-    ((x, x_drawn), (y, y_drawn)) = drawn_means([(a > 0)[:, None], (b > 0)[:, None]], rng)
-    drawn = percentile_interval(float((x - y)[0]), (x_drawn - y_drawn)[:, 0], seeds, images)
+    drawn = interval_of(lambda x, y: (x - y)[..., 0], *drawn_means([(a > 0)[:, None], (b > 0)[:, None]], rng))
     return {
         "accuracy_over_seeds": holds(accuracy_over_seeds(a > 0), truth),
         "difference_over_seeds": holds(difference_over_seeds(a > 0, b > 0), truth - 0.5),
         "score_over_seeds": holds(score_over_seeds(a), 0.5),
         "score_difference_over_seeds": holds(score_difference_over_seeds(a, b), 0.5),
-        "percentile_interval of drawn_means": holds(drawn, truth - 0.5),
+        "interval_of, a difference of means": holds(drawn, truth - 0.5),
     }
 
 
@@ -105,15 +104,11 @@ def unfamiliar(rng: Rng, models: int, images: int, spread: float) -> Covered:
         )
         for _ in range(2)
     ]
-    (a, a_drawn), (b, b_drawn) = drawn_auroc([k[0] for k in kinds], [[k[1]] for k in kinds], rng)
+    pair = drawn_auroc([k[0] for k in kinds], [[k[1]] for k in kinds], rng)
     truth = float(stats.norm.cdf(1 / np.sqrt(4 + spread**2)))
     return {
-        "percentile_interval of drawn_auroc": holds(
-            percentile_interval(float(a[0]), a_drawn[:, 0], models, images), truth
-        ),
-        "the same, of a difference": holds(
-            percentile_interval(float((a - b)[0]), (a_drawn - b_drawn)[:, 0], models, images), 0.0
-        ),
+        "interval_of, an area": holds(interval_of(lambda a: a[..., 0], pair[0]), truth),
+        "interval_of, a difference of areas": holds(interval_of(lambda a, b: (a - b)[..., 0], *pair), 0.0),
     }
 
 

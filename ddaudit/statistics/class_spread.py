@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 
-from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, interval_of_spread, means_of_groups
+from ddaudit.statistics.group_means import Floats, interval_of_spread, means_of_groups
 from ddaudit.statistics.intervals import Interval
+from ddaudit.statistics.two_way_draws import Drawn, interval_of
 
 Spread = Callable[[Floats], Floats]
 
@@ -70,14 +71,14 @@ def compare_spread(
     return {name: _compared(spread, ours, theirs, confidence) for name, spread in SPREADS.items()}
 
 
-def _compared(spread: Spread, ours: GroupMeans, theirs: GroupMeans, confidence: float) -> SpreadComparison:
+def _compared(spread: Spread, ours: Drawn, theirs: Drawn, confidence: float) -> SpreadComparison:
     def matched(mine: Floats, control: Floats) -> Floats:
         return spread(at_accuracy(control, mine.mean(-1)))
 
     def amplification(mine: Floats, control: Floats) -> Floats:
         return spread(mine) - matched(mine, control)
 
-    def own(kind: GroupMeans) -> Interval:
+    def own(kind: Drawn) -> Interval:
         return interval_of_spread(spread, kind, np.full_like(kind.means, kind.means.mean()), confidence=confidence)
 
     return SpreadComparison(

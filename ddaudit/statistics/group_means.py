@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
 from ddaudit.statistics.intervals import Interval, require_confidence
-from ddaudit.statistics.two_way_draws import image_shares, model_shifts, percentile_interval
+from ddaudit.statistics.two_way_draws import Drawn, image_shares, stretch
 from ddaudit.statistics.variance_components import residual_variance
 
 Floats = npt.NDArray[np.float64]
@@ -19,31 +18,12 @@ Floats = npt.NDArray[np.float64]
 _WIDEST = 100.0
 
 
-@dataclass(frozen=True)
-class GroupMeans:
-    """The accuracy of each group, and what it is when models and images are drawn again.
-
-    Parameters
-    ----------
-    means : array (groups,)
-    drawn : array (resamples, groups)
-    models : int
-        The fewest of any kind that was drawn together with this one.
-    images : int
-    """
-
-    means: Floats
-    drawn: Floats
-    models: int
-    images: int
-
-
 def means_of_groups(
     tables: Sequence[npt.NDArray[np.bool_]], groups: npt.NDArray[np.integer], rng: np.random.Generator
-) -> list[GroupMeans]:
+) -> list[Drawn]:
     """The accuracies by group of several kinds of models, drawn again together.
 
-    The images of each group, which are the same for all kinds, are drawn with replacement; the models of each kind are moved by Student's pivot.
+    The images of each group, which are the same for all kinds, are drawn with replacement.
 
     Parameters
     ----------
@@ -55,7 +35,7 @@ def means_of_groups(
 
     Returns
     -------
-    list of GroupMeans
+    list of Drawn
         One a table.
 
     References
@@ -63,42 +43,18 @@ def means_of_groups(
     As `two_way_draws`.
     """
     shares = [(groups == group, image_shares(int((groups == group).sum()), rng)) for group in range(groups.max() + 1)]
-    fewest = min(len(table) for table in tables)
     found = []
     for table in tables:
         parts = [table[:, inside].astype(np.float64) for inside, _ in shares]
+        by_images = [share @ part.mean(0) - part.mean() for (_, share), part in zip(shares, parts, strict=True)]
+        noise = [residual_variance(part) for part in parts]
         by_model = np.stack([part.mean(1) for part in parts], 1)
-        noise = [residual_variance(part) if len(table) > 1 else 0.0 for part in parts]
-        by_image = np.stack([share @ part.mean(0) for (_, share), part in zip(shares, parts, strict=True)], 1)
-        drawn = by_image + model_shifts(by_model, noise, rng)
-        found.append(GroupMeans(by_model.mean(0), drawn, fewest, len(groups)))
+        found.append(Drawn.of(by_model, np.stack(by_images, 1), noise, len(groups), rng))
     return found
 
 
-def interval_of(statistic: Callable[..., Floats], *kinds: GroupMeans, confidence: float = 0.95) -> Interval:
-    """A number made of the accuracies by group, with the percentiles of its draws.
-
-    Parameters
-    ----------
-    statistic : callable
-        From the accuracies (..., groups) of each kind to (...).
-    *kinds : GroupMeans
-        From one call of `means_of_groups`.
-    confidence : float
-        In (0, 1).
-
-    Returns
-    -------
-    Interval
-        ``n`` counts images; ``low`` and ``high`` are None where some kind has a single model.
-    """
-    value = float(statistic(*(kind.means for kind in kinds)))
-    drawn = statistic(*(kind.drawn for kind in kinds))
-    return percentile_interval(value, drawn, kinds[0].models, kinds[0].images, confidence)
-
-
 def interval_of_spread(
-    spread: Callable[[Floats], Floats], kind: GroupMeans, even: Floats, *, confidence: float = 0.95
+    spread: Callable[[Floats], Floats], kind: Drawn, even: Floats, *, confidence: float = 0.95
 ) -> Interval:
     """How far the accuracies by group lie apart, with the spreads under which what was seen would be neither too large nor too small.
 
@@ -110,7 +66,7 @@ def interval_of_spread(
     ----------
     spread : callable
         From the accuracies (..., groups) to (...), at least 0.
-    kind : GroupMeans
+    kind : Drawn
     even : array (groups,)
         The accuracies without any such spread.
     confidence : float
@@ -131,7 +87,7 @@ def interval_of_spread(
     if kind.models == 1:
         return Interval(value, None, None, confidence, kind.images)
     level, angles = _angle(even), _angle(kind.means)
-    noise = _angle(kind.drawn) - angles
+    noise = _angle(kind.means + stretch(spread, kind, confidence=confidence) * kind.moved) - angles
 
     def pulled(scale: float, noise: Floats | float = 0.0) -> Floats:
         return spread(np.sin(np.clip(level + scale * (angles - level) + noise, 0, np.pi / 2)) ** 2)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.two_way_draws import drawn_means, percentile_interval
+from ddaudit.statistics.two_way_draws import Drawn, drawn_means, interval_of
 
 Array = npt.NDArray[np.float64]
 
@@ -38,9 +40,8 @@ def median_radius(
     ----------
     As `two_way_draws`.
     """
-    ((value, drawn),) = _medians([radii], grid, rng)
-    models, images = np.shape(radii)
-    return percentile_interval(value, drawn, models, images, confidence)
+    (standing,), edges = _standing([radii], grid, rng)
+    return _of_logarithm(interval_of(lambda share: _log_crossing(share, edges), standing, confidence=confidence))
 
 
 def median_ratio(
@@ -54,19 +55,31 @@ def median_ratio(
     grid, rng, confidence
         As for ``median_radius``.
     """
-    (a, drawn_a), (b, drawn_b) = _medians([ours, theirs], grid, rng)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        fewest, images = min(np.shape(ours), np.shape(theirs))
-        return percentile_interval(float(np.float64(a) / b), drawn_a / drawn_b, fewest, images, confidence)
+    (a, b), edges = _standing([ours, theirs], grid, rng)
+
+    def ratio(mine: Array, other: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            return _log_crossing(mine, edges) - _log_crossing(other, edges)
+
+    return _of_logarithm(interval_of(ratio, a, b, confidence=confidence))
 
 
-def _medians(tables: list[npt.ArrayLike], grid: npt.ArrayLike, rng: np.random.Generator) -> list[tuple[float, Array]]:
-    """Of each table the median, and those of the resamples, in which the tables share their images."""
+def _standing(tables: list[npt.ArrayLike], grid: npt.ArrayLike, rng: np.random.Generator) -> tuple[list[Drawn], Array]:
+    """Of each table the shares that stand at 0 and at every radius of the grid, and these radii; the tables share their images."""
     edges = np.concatenate([[0.0], np.asarray(grid, np.float64)])
     stands = [np.asarray(radii)[:, None, :] > edges[None, :, None] * (1 + 1e-9) for radii in tables]
-    return [
-        (float(_crossing(share[None], edges)[0]), _crossing(drawn, edges)) for share, drawn in drawn_means(stands, rng)
-    ]
+    return drawn_means(stands, rng), edges
+
+
+def _of_logarithm(found: Interval) -> Interval:
+    low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
+    return replace(found, value=float(np.exp(found.value)), low=low, high=high)
+
+
+def _log_crossing(share: Array, edges: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        logarithm: Array = np.log(_crossing(np.atleast_2d(share), edges))
+    return logarithm.reshape(share.shape[:-1])
 
 
 def _crossing(standing: Array, edges: Array) -> Array:

@@ -42,11 +42,11 @@ def residual_variance(table: npt.NDArray[np.float64]) -> float:
     Parameters
     ----------
     table : array, shape (seeds, images)
-        Two or more seeds; a single image shows none.
+        A single seed or image shows none.
     """
     seeds, images = table.shape
     residual = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
-    return float(np.square(residual).sum()) / ((seeds - 1) * max(images - 1, 1)) / (seeds * images)
+    return float(np.square(residual).sum()) / max((seeds - 1) * (images - 1), 1) / (seeds * images)
 
 
 def combine(components: list[Component], confidence: float) -> tuple[float, float]:

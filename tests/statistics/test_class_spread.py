@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import optimize, stats
 from scipy.special import expit, logit
 
 from ddaudit.statistics.class_spread import at_accuracy, compare_spread
+from ddaudit.statistics.group_means import interval_of_spread
+from ddaudit.statistics.two_way_draws import Drawn
 
 K, EACH, MODELS = 10, 90, 4
 LABELS = np.repeat(np.arange(K), EACH)
@@ -70,3 +73,37 @@ def test_one_model_has_a_spread_but_no_interval() -> None:
     rng = np.random.default_rng(2)
     table = rng.random((1, len(LABELS))) < 0.7
     assert compare_spread(table, table, LABELS, rng)["range"].amplification.low is None
+
+
+def noisy(means: np.ndarray, noise: float) -> Drawn:
+    """Means of many images with independent Gaussian errors."""
+    errors = np.random.default_rng(3).normal(0, noise, (20_000, len(means)))
+    return Drawn(means, errors, np.zeros_like(errors), np.zeros_like(means), models=4, images=100_000)
+
+
+@pytest.mark.parametrize("width", [0.04, 0.08])
+def test_the_limits_of_a_spread_are_those_of_the_noncentral_chi_square(width: float) -> None:
+    noise = 0.01  # about 0.5, where the arcsine is as good as straight
+    means = 0.5 + width * np.linspace(-1, 1, K)
+    found = interval_of_spread(lambda x: x.std(-1), noisy(means, noise), np.full(K, 0.5))
+    seen = K * means.var() / noise**2
+
+    def limit(tail: float) -> float:
+        """The spread at which what was seen is the lower tail's quantile: K var / noise^2 is chi-square about K spread^2 / noise^2."""
+        return noise * np.sqrt(optimize.brentq(lambda nc: stats.ncx2.cdf(seen, K - 1, nc) - tail, 1e-9, 1e4) / K)
+
+    assert found.value == pytest.approx(means.std())
+    assert (found.low, found.high) == pytest.approx((limit(0.975), limit(0.025)), rel=0.03)
+
+
+def test_where_nothing_is_seen_but_noise_no_spread_is_shown_and_what_would_stand_out_is_excluded() -> None:
+    noise = 0.02
+    for means in (np.full(K, 0.5), 0.5 + 0.001 * np.linspace(-1, 1, K)):
+        found = interval_of_spread(lambda x: x.std(-1), noisy(means, noise), np.full(K, 0.5))
+        assert found.low == 0
+        assert found.high == pytest.approx(noise * np.sqrt(stats.chi2.ppf(0.975, K - 1) / K), rel=0.03)
+
+
+def test_moving_draws_that_leave_the_range_of_accuracies_stays_finite() -> None:
+    drawn = np.array([[1.4, 1.2, 0.3, -0.2], [1.0, 1.0, 1.0, 1.0], [-1.0, 0.0, 0.0, 1.0]])
+    assert np.isfinite(at_accuracy(drawn, np.array([1.1, 0.2, -0.1]))).all()

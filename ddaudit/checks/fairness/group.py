@@ -14,9 +14,9 @@ from ddaudit.checks.stronger_controls import cost_of_further_models, further_mod
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.attributes import Attributes
 from ddaudit.results import Assumption, CheckResult, ControlValue, Figure, Metric, Power, Table
-from ddaudit.statistics.group_means import Floats, GroupMeans, interval_of, interval_of_spread, means_of_groups
+from ddaudit.statistics.group_means import Floats, interval_of_spread, means_of_groups
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.two_way_draws import power_of_shift
+from ddaudit.statistics.two_way_draws import Drawn, interval_of, power_of_shift
 from ddaudit.training.cost import Work
 
 #: A gap between aligned and conflicting examples beyond this, with its whole interval, is a failure.
@@ -151,11 +151,11 @@ def _too_few(counts: list[int], known: Attributes) -> CheckResult:
     )
 
 
-def _side(means: GroupMeans, side: int) -> Interval:
+def _side(means: Drawn, side: int) -> Interval:
     return interval_of(lambda by_side: by_side[..., side::2].mean(-1), means)
 
 
-def _uniform(means: GroupMeans, values: int) -> Interval:
+def _uniform(means: Drawn, values: int) -> Interval:
     """Accuracy where every value is as frequent as any other in each class."""
 
     def accuracy(by_side: Floats) -> Floats:
@@ -213,7 +213,7 @@ def _metric(name: str, estimates: dict[str, Interval], better: str) -> Metric:
     )
 
 
-def _figure(by_side: dict[str, GroupMeans]) -> Figure:
+def _figure(by_side: dict[str, Drawn]) -> Figure:
     return Figure(
         name="accuracy_by_side",
         caption="Held-out accuracy on examples whose attribute goes with their class, and on the others; 95 % intervals.",
@@ -232,7 +232,7 @@ def _figure(by_side: dict[str, GroupMeans]) -> Figure:
     )
 
 
-def _by_class(names: tuple[str, ...], sides: Sides, by_side: dict[str, GroupMeans]) -> Table:
+def _by_class(names: tuple[str, ...], sides: Sides, by_side: dict[str, Drawn]) -> Table:
     ours, theirs = by_side[""].means, by_side[RANDOM].means
     return Table(
         name="sides_by_class",
@@ -257,7 +257,7 @@ def _by_class(names: tuple[str, ...], sides: Sides, by_side: dict[str, GroupMean
     )
 
 
-def _finding(known: Attributes, ours: GroupMeans, gaps: dict[str, Interval], more: Interval) -> str:
+def _finding(known: Attributes, ours: Drawn, gaps: dict[str, Interval], more: Interval) -> str:
     on_aligned, on_others = (100 * _side(ours, side).value for side in (0, 1))
     return (
         f"Models of the set recognise {on_aligned:.1f} % of the examples whose {known.name} goes with their class and {on_others:.1f} % of the "

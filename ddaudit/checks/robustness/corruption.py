@@ -14,7 +14,7 @@ from ddaudit.checks.verdicts import judge
 from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.seeds import generator
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds
-from ddaudit.statistics.two_way_draws import drawn_means, percentile_interval, power_of_shift
+from ddaudit.statistics.two_way_draws import drawn_means, interval_of, power_of_shift
 from ddaudit.training.cost import Work
 
 #: Accuracy under corruption this far below the control's, beyond the interval, is a failure.
@@ -47,15 +47,14 @@ def corruption(case: AuditCase) -> CheckResult:
     Hendrycks & Dietterich, ICLR 2019.
     """
     ours, theirs, clean_ours, clean_theirs = _outcomes(case)
-    count = min(len(ours), len(theirs)), ours.shape[-1]
     by_kind = [
         np.append(table.mean(2), clean[:, None], axis=1)
         for table, clean in ((ours, clean_ours), (theirs, clean_theirs))
     ]
-    (a, a_drawn), (b, b_drawn) = drawn_means(by_kind, generator(case.config.seed, "corruption/interval"))
-    gap = percentile_interval(float(_gap(a, b)), _gap(a_drawn, b_drawn), *count)
-    error = percentile_interval(float(_error(a, b)), _error(a_drawn, b_drawn), *count)
-    lost = [percentile_interval(float(_lost(x)), _lost(drawn), *count) for x, drawn in ((a, a_drawn), (b, b_drawn))]
+    drawn = drawn_means(by_kind, generator(case.config.seed, "corruption/interval"))
+    a, b = (one.means for one in drawn)
+    gap, error = interval_of(_gap, *drawn), interval_of(_error, *drawn)
+    lost = [interval_of(_lost, one) for one in drawn]
     planted = Power(
         value=power_of_shift(gap, PLANTED_DROP),
         defect=f"accuracy under corruption {100 * PLANTED_DROP:g} points lower (from the width of the interval, taken as normal)",

@@ -13,7 +13,7 @@ from ddaudit.checks.verdicts import judge
 from ddaudit.results import CheckResult, ControlValue, Figure, Metric, Power, Table
 from ddaudit.seeds import generator
 from ddaudit.statistics.intervals import Interval
-from ddaudit.statistics.two_way_draws import drawn_auroc, percentile_interval, power_of_shift
+from ddaudit.statistics.two_way_draws import drawn_auroc, interval_of, power_of_shift
 from ddaudit.training.cost import Work
 
 #: An AUROC this far below the control's, beyond the interval, is a failure.
@@ -56,7 +56,6 @@ def out_of_distribution(case: AuditCase) -> CheckResult:
     scored = _scored(case)
     kinds = [kind for kind in scored[0] if kind != FAMILIAR]
     rng = generator(case.config.seed, "ood/interval")
-    models, count = min(one[FAMILIAR]["msp"].shape for one in scored)
     found: dict[tuple[str, str], list[Interval]] = {}
     gaps: dict[str, Interval] = {}
     for score in SCORES:
@@ -65,10 +64,8 @@ def out_of_distribution(case: AuditCase) -> CheckResult:
             [one[FAMILIAR][score] for one in scored], [[one[kind][score] for kind in kinds] for one in scored], rng
         )
         for i, kind in enumerate(kinds):
-            found[score, kind] = [percentile_interval(float(a[i]), drawn[:, i], models, count) for a, drawn in pair]
-        (ours, ours_drawn), (theirs, theirs_drawn) = pair
-        shifts = (ours_drawn - theirs_drawn).mean(1)
-        gaps[score] = percentile_interval(float((ours - theirs).mean()), shifts, models, count, CONFIDENCE)
+            found[score, kind] = [interval_of(lambda areas, i=i: areas[..., i], one) for one in pair]
+        gaps[score] = interval_of(lambda a, b: (a - b).mean(-1), *pair, confidence=CONFIDENCE)
     lower = [score for score, gap in gaps.items() if gap.below(0)]
     material = [score for score in lower if (gaps[score].high or 0) < -MARGIN]
     powers = [power_of_shift(gap, PLANTED_DROP) for gap in gaps.values()]
