@@ -58,3 +58,26 @@ def test_measured_accuracies_are_within_two_points_of_the_claims_with_as_many_ne
     claimed = [row for row in best.values() if row["claimed"] is not None]
     assert len(claimed) == 14
     assert [row for row in claimed if abs(row["value"] - row["claimed"]) > 2] == []
+
+
+def test_the_page_has_every_rate_of_the_study_of_backdoors():
+    import backdoor_report
+
+    study = json.loads((RESULTS / "backdoor_study_digits.json").read_text(encoding="utf-8"))
+    rows = [line for line in page("backdoors").splitlines() if line.startswith("| ")]
+    cell = backdoor_report.cell
+
+    def said(name, rates):
+        cells = [cell(rate) for rate in rates]
+        return any(row.startswith(f"| {name} |") and all(f"| {one} |" in row for one in cells) for row in rows)
+
+    bounds = list(study["by_success"])
+    for low, high in zip(["0.0", *bounds], bounds, strict=False):
+        assert said(f"{float(low):g} to {float(high):g}", study["by_success"][high].values())
+    assert said("all", study["false_alarms"].values())
+    for kind, rate in study["false_alarms_by_kind"].items():
+        assert said(kind, [rate])
+    for kind, found in study["by_threat"].items():
+        assert said(kind, found["detectors"].values())
+    for kind, rate in study["working"].items():
+        assert said(kind, [rate] if rate["n"] else [])

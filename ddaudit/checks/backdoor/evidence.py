@@ -22,14 +22,14 @@ SIZES = {
 }
 #: Ways to plant a backdoor that an inversion in these families was not built to see.
 NOT_COVERED = (
-    "warps and other triggers that move pixels instead of changing them",
     "triggers that depend on the image, or that only some classes obey",
     "backdoors that only another architecture learns",
     "several triggers that each do little",
+    "triggers that were optimised against this very search",
 )
 #: Of triggers that work on more than 0.4 of the images, found with their class, of how many: the threats whose rate stays below what is asked for
 #: in ``benchmarks/backdoor_study.py`` (digits, 10 images a class, the quick profile's search, p below 0.05).
-SELDOM_FOUND = {"blended": (4, 8), "sinusoidal": (9, 11), "warped": (11, 13)}
+SELDOM_FOUND = {"blended": (12, 13)}
 
 
 def size_metric(study: Study, suspect: Suspect) -> Metric:
@@ -106,9 +106,8 @@ def _seldom_found() -> Table:
         rows.append([threat, sets, found, round(found / sets, 2), round(low, 2), round(high, 2)])
     return Table(
         name="threats_seldom_found",
-        caption="Threats whose strong triggers (they work on more than 0.4 of the images) this search finds too seldom: a picture, a wave or a distortion of "
-        "the whole image is larger than what turns clean models. Measured on digits with 10 images a class; for another original, "
-        "`ddaudit calibrate` measures it.",
+        caption="Threats whose strong triggers (they work on more than 0.4 of the images) this search finds less often than was asked of it beforehand "
+        "(patches and blended pictures 95 %, others 85 %). Measured on digits with 10 images a class; for another original, `ddaudit calibrate` measures it.",
         columns=["threat", "sets", "found", "power", "low", "high"],
         rows=rows,
     )

@@ -105,8 +105,8 @@ def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: flo
         )
     return (
         "No class is reached with less effort than clean sets of this size need "
-        f"({p_is(p)}, all classes and kinds of trigger together). Strong triggers over the whole image are found too seldom "
-        f"({', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in SELDOM_FOUND.items())} sets of digits): of them this says little."
+        f"({p_is(p)}, all classes and kinds of trigger together). It finds fewer strong triggers of some kinds than was asked of it: "
+        f"{', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in SELDOM_FOUND.items())} sets of digits."
     )
 
 
