@@ -81,3 +81,18 @@ def test_the_page_has_every_rate_of_the_study_of_backdoors():
         assert said(kind, found["detectors"].values())
     for kind, rate in study["working"].items():
         assert said(kind, [rate] if rate["n"] else [])
+
+
+def test_the_page_counts_the_alarms_on_classes_as_the_study_does():
+    summary = json.loads((RESULTS / "class_null.json").read_text(encoding="utf-8"))["summary"]
+    rows = [line.replace("*", "") for line in page("fairness").splitlines() if line.startswith("| ")]
+    names = {"50 random real": "real", "50 distilled": "distilled", "all 100 clean": "all clean"}
+    names["20 with a class failure"] = "planted"
+    for name, arm in names.items():
+        (row,) = (line for line in rows if line.startswith(f"| {name} |"))
+        found = summary[arm]
+        counts = [
+            *(found["class"][what] for what in ("alarm", "fail", "inconclusive")),
+            *(found["calibration"][what] for what in ("alarm", "fail")),
+        ]
+        assert [int(cell.split()[0]) for cell in row.strip("| ").split("|")[1:]] == [one["count"] for one in counts]
