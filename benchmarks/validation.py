@@ -31,7 +31,10 @@ from ddaudit.data.originals import load_original
 from ddaudit.planning import plan
 from ddaudit.question import Question
 from ddaudit.threats.registry import threat_named, threat_names
+from ddaudit.threats.strength import measure
 from ddaudit.training.device import resolve
+from ddaudit.training.recipe import fast
+from ddaudit.training.store import Store
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "validation"
@@ -45,12 +48,13 @@ MAIN = ("images_best.pt", "images.npy", "images.pt", "CIFAR10_IPC10_images.pt", 
 
 @dataclass(frozen=True)
 class Subject:
-    """A set to scan; ``planted`` names the threat in it, None where nobody planted anything that we know of."""
+    """A set to scan; ``planted`` names the threat in it, None where nobody planted anything that we know of, and ``success`` says how often it works."""
 
     name: str
     path: Path
     original: str | None
     planted: str | None = None
+    success: float | None = None
     options: tuple[str, ...] = field(default=())
 
 
@@ -107,15 +111,18 @@ def main_file(folder: Path) -> Path:
 
 
 def planted(threat: str, seed: int, asked: argparse.Namespace) -> Subject:
-    """The clean example with the threat planted by its defaults, made once."""
+    """The clean example with the threat planted by its defaults, made where it has no result yet."""
     name = f"digits-{threat}-{seed}"
     file = asked.store / "planted" / f"{name}.safetensors"
-    if not file.exists() and not (RESULTS / f"{name}.json").exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        original, clean = load_original("digits"), open_distilled(CLEAN).data
-        made = threat_named(threat).plant(clean, seed, resolve("cpu"), original=original)
-        save_distilled(made.data, file, metadata={"original": "digits"})
-    return Subject(name, file, "digits", threat)
+    if (RESULTS / f"{name}.json").exists() or (asked.only and name not in asked.only):
+        return Subject(name, file, "digits", threat)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    original, clean, cpu = load_original("digits"), open_distilled(CLEAN).data, resolve("cpu")
+    made = threat_named(threat).plant(clean, seed, cpu, original=original)
+    save_distilled(made.data, file, metadata={"original": "digits"})
+    recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2])
+    strength = measure(made, clean, original.test, recipe, 0, cpu, store=Store(asked.store / "store"))
+    return Subject(name, file, "digits", threat, strength.success.value)
 
 
 def scanned(subject: Subject, asked: argparse.Namespace) -> dict[str, Any]:
@@ -134,6 +141,7 @@ def scanned(subject: Subject, asked: argparse.Namespace) -> dict[str, Any]:
     row = {
         "name": subject.name,
         "planted": subject.planted,
+        "success": subject.success,
         "profile": asked.profile,
         "code": found.code,
         "seconds": round(found.seconds, 1),

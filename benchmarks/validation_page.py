@@ -155,13 +155,15 @@ def detections(rows: list[Row]) -> str:
             [
                 threat,
                 str(len(mine)),
+                ", ".join(f"{100 * row['success']:.0f}" for row in mine),
                 f"{len(failed)} [{100 * (interval.low or 0):.0f}, {100 * (interval.high or 0):.0f} %]",
                 ", ".join(by) or "-",
             ]
         )
     return (
-        "## Planted defects\n\nThe clean example of `examples/` with a defect planted by `ddaudit plant`'s defaults, three seeds each.\n\n"
-        + table(["threat", "sets", "fail", "by"], lines)
+        "## Planted defects\n\nThe clean example of `examples/` with a defect planted by `ddaudit plant`'s defaults. How often it does what its planter wants, of other images on four models, "
+        "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found.\n\n"
+        + table(["threat", "sets", "success (%)", "fail", "by"], lines)
     )
 
 
