@@ -70,16 +70,19 @@ def jobs(classes: int, clean: int, poisoned: int, threats: list[str] | None, fir
                 yield Job(f"clean-{kind.replace(' ', '_')}-{number:03}", f"clean: {kind}", number, {})
         if number < first + poisoned:
             for threat in threats if threats is not None else threat_names():
-                yield _poisoned(threat, number, classes)
+                settings = settings_of(threat, number, classes)
+                yield Job(f"threat-{threat}-{number:03}", f"threat: {threat}", number, settings)
             for attacker in ATTACKERS:
                 target = {"target": (3 * number + 1) % classes}
                 yield Job(f"adaptive-{attacker}-{number:03}", f"adaptive: {attacker}", number, target)
 
 
-def _poisoned(threat: str, number: int, classes: int) -> Job:
+def settings_of(threat: str, number: int, classes: int, *, strongest: bool = False) -> dict[str, Any]:
+    """Of the threat's set of that number: the next strength in turn, or the last of them, and a target class and a picture of its own."""
     known = threat_settings(threat)
     ladder = STRENGTHS.get(threat, [{}])
-    settings = {name: value for name, value in STEPS.items() if name in known} | ladder[number % len(ladder)]
+    rung = -1 if strongest else number % len(ladder)
+    settings = {name: value for name, value in STEPS.items() if name in known} | ladder[rung]
     target = (3 * number + 1) % classes
     for name in ("target", "source", "first"):
         if name in known:
@@ -89,7 +92,7 @@ def _poisoned(threat: str, number: int, classes: int) -> Job:
     for name in ("picture", "field"):
         if name in known:
             settings[name] = number
-    return Job(f"threat-{threat}-{number:03}", f"threat: {threat}", number, settings)
+    return settings
 
 
 def clean_set(kind: str, number: int, original: Original, like: LabelledImages, store: Store) -> LabelledImages:

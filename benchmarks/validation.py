@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import validation_page
+from backdoor_sets import settings_of
 from result_files import write_json
 from watched_process import run
 
@@ -111,14 +112,15 @@ def main_file(folder: Path) -> Path:
 
 
 def planted(threat: str, seed: int, asked: argparse.Namespace) -> Subject:
-    """The clean example with the threat planted by its defaults, made where it has no result yet."""
+    """The threat planted in the clean example, or before its distillation, with the strongest settings of the study of backdoors; made where it has no result yet."""
     name = f"digits-{threat}-{seed}"
     file = asked.store / "planted" / f"{name}.safetensors"
     if (RESULTS / f"{name}.json").exists() or (asked.only and name not in asked.only):
         return Subject(name, file, "digits", threat)
     file.parent.mkdir(parents=True, exist_ok=True)
     original, clean, cpu = load_original("digits"), open_distilled(CLEAN).data, resolve("cpu")
-    made = threat_named(threat).plant(clean, seed, cpu, original=original)
+    settings = settings_of(threat, seed, clean.classes, strongest=True)
+    made = threat_named(threat, settings).plant(clean, seed, cpu, original=original)
     save_distilled(made.data, file, metadata={"original": "digits"})
     recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2])
     strength = measure(made, clean, original.test, recipe, 0, cpu, store=Store(asked.store / "store"))
