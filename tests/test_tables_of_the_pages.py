@@ -96,3 +96,11 @@ def test_the_page_counts_the_alarms_on_classes_as_the_study_does():
             *(found["calibration"][what] for what in ("alarm", "fail")),
         ]
         assert [int(cell.split()[0]) for cell in row.strip("| ").split("|")[1:]] == [one["count"] for one in counts]
+
+
+def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
+    import backdoor_published
+
+    rows = json.loads((RESULTS / "backdoor_published.json").read_text(encoding="utf-8"))
+    text = page("backdoors")
+    assert [key for key, row in rows.items() if backdoor_published.line(key, row) not in text] == []
