@@ -149,6 +149,7 @@ def detections(rows: list[Row]) -> str:
     for threat in dict.fromkeys(row["planted"] for row in rows):
         mine = [row for row in rows if row["planted"] == threat]
         failed = [row for row in mine if row["overall"]["verdict"] == "fail"]
+        alarmed = sum(row["pillars"].get("backdoor") in ("fail", "warn") for row in mine)
         interval = clopper_pearson(len(failed), len(mine))
         by = sorted({check["id"] for row in failed for check in row["checks"] if check["verdict"] == "fail"})
         lines.append(
@@ -156,6 +157,7 @@ def detections(rows: list[Row]) -> str:
                 threat,
                 str(len(mine)),
                 ", ".join(f"{100 * row['success']:.0f}" for row in mine),
+                str(alarmed),
                 f"{len(failed)} [{100 * (interval.low or 0):.0f}, {100 * (interval.high or 0):.0f} %]",
                 ", ".join(by) or "-",
             ]
@@ -163,7 +165,7 @@ def detections(rows: list[Row]) -> str:
     return (
         "## Planted defects\n\nThe clean example of `examples/` with a defect planted, or a set distilled from originals with one in them, by the strongest settings of the [study of backdoors](backdoors.md). How often it does what its planter wants, of other images on four models, "
         "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found.\n\n"
-        + table(["threat", "sets", "success (%)", "fail", "by"], lines)
+        + table(["threat", "sets", "success (%)", "backdoor pillar warns or fails", "set fails", "by"], lines)
     )
 
 

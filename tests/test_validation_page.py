@@ -57,7 +57,7 @@ def test_a_scan_becomes_its_lines_with_the_strongest_attack_and_the_time_that_wa
 
 
 def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
-    failed = {"overall": {"verdict": "fail"}, "planted": "dark", "success": 0.511}
+    failed = {"overall": {"verdict": "fail"}, "pillars": {"backdoor": "fail"}, "planted": "dark", "success": 0.511}
     by = [{"id": "DD-BKD-INVERT", "verdict": "fail", "metrics": []}]
     text = page([row("a", **failed, checks=by), row("b", **failed, checks=by), row("c", planted="dark", success=0.02)])
-    assert "| dark | 3 | 51, 51, 2 | 2 [9, 99 %] | DD-BKD-INVERT |" in text
+    assert "| dark | 3 | 51, 51, 2 | 2 | 2 [9, 99 %] | DD-BKD-INVERT |" in text
