@@ -19,7 +19,7 @@ ddaudit, as shipped, run over published sets and over sets in which something wa
 python benchmarks/validation.py --sets DIR --data-root DIR
 ```
 
-makes, one scan after the other, each in a process of its own; it goes on where it stopped. A test compares the page with the files. Nothing was left out: every set that was scanned is here.
+makes, one scan after the other, each in a process of its own; it goes on where it stopped, and what it has not come to yet is not here. A test compares the page with the files. Nothing was left out: every set that was scanned is here.
 """
 
 
@@ -134,7 +134,7 @@ def times(rows: list[Row]) -> str:
     total, cores = (sum(row[what] for row in rows) / 60 for what in ("seconds", "processor"))
     return (
         "## Time and memory\n\nOf the whole command, on two cores, with one store for all: a later scan finds the clean sets and models of the earlier ones. "
-        f"Together {total:.0f} minutes, {cores:.0f} of processor time.\n\n"
+        f"Together {total:.0f} minutes, {cores:.0f} of processor time, which says more where other work ran beside a scan.\n\n"
         + table(["set", "time (s)", "processor (s)", "dry run (s)", "memory (MB)"], lines)
     )
 
