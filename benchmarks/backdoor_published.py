@@ -17,19 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from result_files import write_json
-from validation import ORIGINALS, main_file
+from validation import ORIGINALS, main_file, plant_into
 
 import ddaudit
 from ddaudit.config import profile
-from ddaudit.data.formats.native import save_distilled
 from ddaudit.data.originals import Original, load_original
 from ddaudit.inspection.opening import open_set
 from ddaudit.seeds import derive_seed
 from ddaudit.threats.dark import Dark
-from ddaudit.threats.strength import measure
-from ddaudit.training.recipe import fast
 from ddaudit.training.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -92,12 +88,8 @@ def plant(name: str, number: int, published: Path, target: Path, asked: argparse
     """Write the planted set; its target class and the attack's success."""
     original = original_of(name, asked)
     clean = open_set(published, original).data
-    wanted, cpu = (3 * number + 1) % clean.classes, torch.device("cpu")
-    made = Dark(target=wanted).plant(clean, derive_seed(0, "published", number), cpu)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_distilled(made.data, target, metadata={"original": original.name})
-    recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2])
-    strength = measure(made, clean, original.test, recipe, 0, cpu, models=MODELS, store=Store(asked.store / "store"))
+    wanted, seed = (3 * number + 1) % clean.classes, derive_seed(0, "published", number)
+    strength = plant_into(target, Dark(target=wanted), clean, seed, original, Store(asked.store / "store"), MODELS)
     return {
         "target": wanted,
         "success": strength.success.value,

@@ -26,13 +26,15 @@ from result_files import write_json
 from watched_process import run
 
 from ddaudit.config import profile
+from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.formats.native import save_distilled
-from ddaudit.data.originals import load_original
+from ddaudit.data.originals import Original, load_original
 from ddaudit.planning import plan
 from ddaudit.question import Question
+from ddaudit.threats.planted import Threat
 from ddaudit.threats.registry import threat_named, threat_names
-from ddaudit.threats.strength import measure
+from ddaudit.threats.strength import Strength, measure
 from ddaudit.training.device import resolve
 from ddaudit.training.recipe import fast
 from ddaudit.training.store import Store
@@ -76,12 +78,9 @@ def main() -> int:
     RESULTS.mkdir(parents=True, exist_ok=True)
     os.environ["DDAUDIT_CACHE_DIR"] = str(asked.store)
     for subject in subjects(asked):
-        target = RESULTS / f"{subject.name}.json"
-        if target.exists() or (asked.only and subject.name not in asked.only):
-            continue
         print(f"{subject.name} ...", flush=True)
         row = scanned(subject, asked)
-        write_json(target, row)
+        write_json(RESULTS / f"{subject.name}.json", row)
         print(f"  {row['overall']['verdict']} in {row['seconds']:.0f} s", flush=True)
     return 0
 
@@ -92,15 +91,20 @@ def finished() -> list[dict[str, Any]]:
 
 
 def subjects(asked: argparse.Namespace) -> Iterator[Subject]:
-    """The real sets of the folder, then the planted ones, each made when it is its turn."""
+    """The real sets of the folder, then the planted ones, each made when it is its turn, as far as they are wanted."""
+
+    def wanted(name: str) -> bool:
+        return not (RESULTS / f"{name}.json").exists() and (not asked.only or name in asked.only)
+
     for folder in sorted(asked.sets.iterdir()) if asked.sets else ():
-        if folder.is_dir():
+        if folder.is_dir() and wanted(folder.name):
             names = folder.name.split("_")
             yield Subject(folder.name, main_file(folder), next((o for o in ORIGINALS if o in names), None))
     if not asked.no_planted:
         for seed in range(SEEDS):
             for threat in threat_names():
-                yield planted(threat, seed, asked)
+                if wanted(name := f"digits-{threat}-{seed}"):
+                    yield planted(name, threat, seed, asked)
 
 
 def main_file(folder: Path) -> Path:
@@ -111,20 +115,25 @@ def main_file(folder: Path) -> Path:
     return next((folder / name for name in MAIN if (folder / name).exists()), folder)
 
 
-def planted(threat: str, seed: int, asked: argparse.Namespace) -> Subject:
-    """The threat planted in the clean example, or before its distillation, with the strongest settings of the study of backdoors; made where it has no result yet."""
-    name = f"digits-{threat}-{seed}"
+def planted(name: str, threat: str, seed: int, asked: argparse.Namespace) -> Subject:
+    """The threat planted in the clean example, or before its distillation, with the strongest settings of the study of backdoors."""
     file = asked.store / "planted" / f"{name}.safetensors"
-    if (RESULTS / f"{name}.json").exists() or (asked.only and name not in asked.only):
-        return Subject(name, file, "digits", threat)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    original, clean, cpu = load_original("digits"), open_distilled(CLEAN).data, resolve("cpu")
-    settings = settings_of(threat, seed, clean.classes, strongest=True)
-    made = threat_named(threat, settings).plant(clean, seed, cpu, original=original)
-    save_distilled(made.data, file, metadata={"original": "digits"})
-    recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2])
-    strength = measure(made, clean, original.test, recipe, 0, cpu, store=Store(asked.store / "store"))
+    original, clean = load_original("digits"), open_distilled(CLEAN).data
+    made = threat_named(threat, settings_of(threat, seed, clean.classes, strongest=True))
+    strength = plant_into(file, made, clean, seed, original, Store(asked.store / "store"))
     return Subject(name, file, "digits", threat, strength.success.value)
+
+
+def plant_into(
+    file: Path, threat: Threat, clean: LabelledImages, seed: int, original: Original, store: Store, models: int = 4
+) -> Strength:
+    """Write a set with the threat in it, and measure on models of it how often it works."""
+    cpu = resolve("cpu")
+    made = threat.plant(clean, seed, cpu, original=original)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_distilled(made.data, file, metadata={"original": original.name})
+    recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2])
+    return measure(made, clean, original.test, recipe, 0, cpu, models=models, store=store)
 
 
 def scanned(subject: Subject, asked: argparse.Namespace) -> dict[str, Any]:
