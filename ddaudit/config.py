@@ -83,6 +83,9 @@ class AuditConfig:
         Held-out images, and as many of each other kind, by which unfamiliar images are told apart.
     known_images : int
         Held-out images on which every known trigger is tried.
+    known_controls : int
+        Clean sets for the null of the known triggers: those of the trigger inversion, and random real subsets up to this number, whose
+        models are all that they cost.
     label_images : int
         Real training images on which the classifier is fitted that doubts labels, at most.
     inversion_controls, inversion_planted : int
@@ -155,6 +158,7 @@ class AuditConfig:
     corruption_examples: int = 150
     ood_examples: int = 300
     known_images: int = 100
+    known_controls: int = 20
     label_images: int = 2000
     inversion_controls: int = 12
     inversion_planted: int = 4
@@ -213,6 +217,7 @@ PROFILES: dict[str, AuditConfig] = {
         corruption_examples=1000,
         ood_examples=1000,
         known_images=300,
+        known_controls=40,
         label_images=10_000,
         inversion_controls=24,
         inversion_planted=8,
@@ -276,6 +281,7 @@ PROFILES: dict[str, AuditConfig] = {
         corruption_examples=5000,
         ood_examples=2000,
         known_images=1000,
+        known_controls=99,
         label_images=20_000,
         inversion_controls=99,
         inversion_planted=20,

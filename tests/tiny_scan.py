@@ -28,6 +28,7 @@ CONFIG = ddaudit.AuditConfig(
     attack_examples=10,
     attack_models=2,
     attack_steps=2,
+    known_controls=6,
     inversion_controls=6,
     inversion_planted=1,
     inversion_models=1,

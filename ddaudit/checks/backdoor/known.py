@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -53,6 +53,18 @@ class _Trial:
         return min(self.case.config.known_images, len(self.case.test_rows))
 
     @cached_property
+    def further(self) -> list[LabelledImages]:
+        """Random real subsets, clean sets beside those of the inversion: a spread over so many triggers and classes wants more of them."""
+        config = self.case.config
+        return [
+            self.case.real_subset(i, "known-triggers") for i in range(config.known_controls - config.inversion_controls)
+        ]
+
+    @cached_property
+    def clean_sets(self) -> list[LabelledImages]:
+        return [*self.study.clean_sets, *self.further]
+
+    @cached_property
     def planted(self) -> list[Plant]:
         """The planted sets whose trigger the battery has."""
         known = list(self.triggers.values())
@@ -60,7 +72,7 @@ class _Trial:
 
     def ahead(self) -> None:
         """Have all sets tried side by side, where the executor can."""
-        sets = [self.case.audited, *self.study.clean_sets, *(plant.data for plant in self.planted)]
+        sets = [self.case.audited, *self.clean_sets, *(plant.data for plant in self.planted)]
         tasks: list[Task] = [(known_rates_into, (self.case.store.folder, *self._arguments(data))) for data in sets]
         self.case.ahead("known triggers", tasks)
 
@@ -77,7 +89,7 @@ class _Trial:
     @cached_property
     def null(self) -> np.ndarray:
         """(sets, triggers, classes): the same on clean sets."""
-        return np.stack([self.rates(one) for one in self.study.clean_sets])
+        return np.stack([self.rates(one) for one in self.clean_sets])
 
     @cached_property
     def null_z(self) -> np.ndarray:
@@ -114,10 +126,18 @@ class _Trial:
 def _cost(case: AuditCase) -> list[Work]:
     trial = _Trial(case)
     study, config = trial.study, case.config
-    sets = 1 + config.inversion_controls + config.inversion_planted
+    further = [(one, study.recipe, i) for one in trial.further for i in range(config.inversion_models)]
+    sets = 1 + config.inversion_controls + len(trial.further) + config.inversion_planted
     images = trial.count * (len(trial.triggers) + 1)
     return [
         *(work for work in study.cost() if work.what != "trigger inversions"),
+        Work(
+            "models of further clean sets",
+            len(further),
+            study.recipe,
+            study.recipe.epochs * len(case.audited),
+            held=case.held(*(partial(case.model, *one) for one in further)),
+        ),
         case.scoring("known triggers", sets * config.inversion_models, study.recipe, images),
     ]
 

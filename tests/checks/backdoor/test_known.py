@@ -27,6 +27,7 @@ SETTINGS = {
     "inversion_planted": 2,
     "inversion_epochs": 30,
     "known_images": 60,
+    "known_controls": 12,
     "distillation_steps": 10,
 }
 
