@@ -5,7 +5,7 @@
 
 A set is a sub-folder of DIR whose name holds that of its original (cifar10, mnist). The planted ones are digits: every threat, three
 seeds. Every scan is a process of its own with the store of this study and ends as a file in benchmarks/results/validation, written
-when it is done: an interrupted study goes on where it stopped. ``--page`` writes docs/validation.md from those files.
+when it is done: an interrupted study goes on where it stopped. ``--page`` writes docs/validation.md and its figure from those files.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.page:
         PAGE.write_text(validation_page.page(finished()), encoding="utf-8")
+        validation_page.draw(finished())
         return 0
     RESULTS.mkdir(parents=True, exist_ok=True)
     os.environ["DDAUDIT_CACHE_DIR"] = str(asked.store)

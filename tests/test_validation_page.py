@@ -40,24 +40,33 @@ def row(name, **changes):
     checks = [
         {"id": "DD-UTL-ACCURACY", "verdict": "pass", "metrics": [metric("accuracy[ConvNet]", 0.42, 0.41, 0.43, [metric("random", 0.3)])]},
         {"id": "DD-PRV-MIA", "verdict": "warn", "metrics": attacks},
+        {"id": "DD-BKD-INVERT", "verdict": "warn", "metrics": [metric("p_value[inversion]", 0.0286)]},
+        {"id": "DD-FAI-CLASS", "verdict": "pass", "metrics": [metric("worst_class_accuracy", 0.2), metric("class_spread", 0.3, controls=[metric("random", 0.25)])]},
     ]  # fmt: skip
     return {
         "name": name, "planted": None, "profile": "quick", "code": 0, "seconds": 61.4, "processor": 118.2, "memory": 2_500_000_000, "predicted": 50.0,
-        "overall": {"verdict": "warn"}, "pillars": {"utility": "pass", "privacy": "warn"}, "checks": checks, "not_run": [],
+        "overall": {"verdict": "warn"}, "pillars": {"utility": "pass", "privacy": "warn", "backdoor": "warn"}, "checks": checks, "not_run": [],
         "subject": {"claims": {"ConvNet": 0.422}},
     } | changes  # fmt: skip
 
 
 def test_a_scan_becomes_its_lines_with_the_strongest_attack_and_the_time_that_was_foretold(page):
     text = page([row("dc")])
-    assert "| dc | - | pass | warn | - | - | - | warn |" in text
+    assert "| dc | - | pass | warn | - | warn | - | warn |" in text
     assert "| dc | 42.20 | 42.0 [41.0, 43.0] | 30.0 |" in text
     assert "| dc | - | 0.570 [0.550, 0.600] nearest | 0.501 [0.480, 0.520] | warn |" in text
     assert "| dc | 61 | 118 | 50 | 2,500 |" in text
 
 
+def test_false_alarms_for_a_trigger_are_counted_among_the_sets_that_were_searched(page):
+    text = page([row("dc"), row("dm"), row("refused", checks=[], pillars={}, overall={"verdict": "refused"})])
+    assert "Of 2, 0 [0, 84 %] fail and 2 [16, 100 %] warn." in text
+    assert "| dc | 0.029 warn | - not-run | - not-run | warn |" in text
+    assert "| dc | 20.0 | 30.0 | 25.0 | pass |" in text
+
+
 def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
     failed = {"overall": {"verdict": "fail"}, "pillars": {"backdoor": "fail"}, "planted": "dark", "success": 0.511}
     by = [{"id": "DD-BKD-INVERT", "verdict": "fail", "metrics": []}]
-    text = page([row("a", **failed, checks=by), row("b", **failed, checks=by), row("c", planted="dark", success=0.02)])
+    text = page([row("a", **failed, checks=by), row("b", **failed, checks=by), row("c", planted="dark", success=0.02, pillars={})])
     assert "| dark | 3 | 51, 51, 2 | 2 | 2 [9, 99 %] | DD-BKD-INVERT |" in text
