@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from ddaudit.policy import POLICIES, Acceptance, Limit, Policy, gated
 from ddaudit.results import PILLARS, CheckResult, Metric, NotRun, Scorecard, Subject, Tool
@@ -186,10 +187,17 @@ def test_a_limit_on_both_sides_is_kept_between_them_and_said_with_the_interval()
         "accuracy[ConvNet] = 0.65 [0.61, 0.7] is beyond its limit, at least 0.4 and at most 0.6"
     ]
     assert reasons(None, 0.39, None) == ["accuracy[ConvNet] = 0.39 is beyond its limit, at least 0.4 and at most 0.6"]
+    assert reasons(0.2, 0.39, None) == ["accuracy[ConvNet] = 0.39 is beyond its limit, at least 0.4 and at most 0.6"]
     (unsure,) = reasons(0.5, 0.55, 0.65)
     assert unsure == "accuracy[ConvNet] = 0.55 [0.5, 0.65] is not shown to keep its limit, at least 0.4 and at most 0.6"
     (unknown,) = reasons(None, None, None)
     assert unknown.startswith("accuracy[ConvNet] without a value is not shown")
+
+
+def test_a_limit_cannot_be_moved_once_the_policy_is_read():
+    limit = Limit(min=0.4)
+    with pytest.raises(ValidationError, match="frozen"):
+        limit.min = 0.1  # type: ignore[misc]
 
 
 def test_the_reasons_name_the_checks_and_their_verdicts():
