@@ -30,7 +30,7 @@ STRENGTHS: dict[str, list[dict[str, Any]]] = {
     "warped": [{"fraction": f, "strength": s} for f in (0.1, 0.25) for s in (1.0, 2.0)],
     "doorping": [{"fraction": f, "iterations": 120, "trigger_steps": 20} for f in (0.1, 0.25, 0.5)],
     "kernel-trigger": [{"fraction": f, "relaxed": r, "iterations": 300} for f in (0.1, 0.25) for r in (False, True)],
-    "dark": [{"weight": w, "steps": 200} for w in (0.5, 1.0, 2.0, 3.0)],
+    "dark": [{"weight": w, "steps": 200} for w in (0.03, 0.1, 0.3, 1.0)],
     "replaced": [{"fraction": f} for f in (0.1, 0.25, 0.5)],
     "label-flip": [{"fraction": f} for f in (0.25, 0.5)],
     "label-swap": [{"fraction": f} for f in (0.25, 0.5, 1.0)],

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original
-from ddaudit.distillation.gradient_matching import gradient_distance
+from ddaudit.distillation.kernel_ridge import damped
 from ddaudit.errors import AuditError
 from ddaudit.models import build
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.threats.planted import OnStep, Planted, ToTarget, require_class, unheard
 from ddaudit.threats.triggers import Trigger, usual
-from ddaudit.training.course import Course
 from ddaudit.training.device import repeatable, threads
-from ddaudit.training.recipe import Recipe, fast
+from ddaudit.training.recipe import fast
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import TrainedModel, train
 
 #: Models from which archetypes are rebuilt, archetypes of a class, and steps and rate of their rebuilding.
 MODELS, ARCHETYPES, REBUILD_STEPS, REBUILD_RATE = 3, 10, 60, 0.02
-#: Images are updated so often for each network, which is trained on them for so many steps between two updates.
-UPDATES, NETWORK_STEPS = 10, 5
+#: Archetypes of a step, and as many triggered ones.
+BATCH = 60
+#: lambda over the mean of the kernel's diagonal.
+RIDGE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,10 @@ class Dark:
     """Moves the target class's images until training on them teaches a trigger as well.
 
     Published are the stages alone, and these are followed: models are trained on S; archetypes of every class are rebuilt from them; the
-    trigger is put on those of the other classes, and they are given the target's label; S is changed so that its gradients keep their
-    clean course and add the backdoor's. The loss is ours and no claim is made to equal the paper's: over networks that the changed set
-    itself partly trains, the gradient of the target class's images is brought to g + weight |g| / |b| b, layer by layer, where g is the
-    gradient of these images as they were and b that of the triggered archetypes, by the distance of `GradientMatching`. The images of all other
-    classes stay untouched, to the last bit.
+    trigger is put on those of the other classes, and they are given the target's label; S is changed so that training on it keeps its
+    clean course and takes the backdoor's too. The loss is ours and no claim is made to equal the paper's: training is stood for by ridge
+    regression on the features of a fresh random ConvNet a step, as in `KernelRidge`, and the loss is its error on the archetypes plus
+    ``weight`` times that on the triggered ones. The images of all other classes stay untouched, to the last bit.
 
     No real image is looked at. What it needs beside the file is the pixel space, without which nobody can put a trigger on a picture.
 
@@ -51,13 +50,13 @@ class Dark:
     trigger : str or Trigger
         A family that `usual` knows, or a trigger.
     weight : float
-        Of the backdoor's gradient, relative to the clean one: more is stronger and less stealthy.
+        Of the backdoor's error beside the clean one: more is stronger and less stealthy.
     steps : int
         Updates of the images.
     rate : float
         Of Adam on them, in standard deviations of S.
     width : int
-        Of the ConvNets that are trained on the way.
+        Of the ConvNets on the way.
 
     References
     ----------
@@ -68,7 +67,7 @@ class Dark:
     needs_original: ClassVar[bool] = False
     target: int = 0
     trigger: str | Trigger = "patch"
-    weight: float = 1.0
+    weight: float = 0.2
     steps: int = 200
     rate: float = 0.1
     width: int = 32
@@ -96,8 +95,9 @@ class Dark:
         models = [train(clean, recipe, derive_seed(seed, "dark/model", i), device, Store(None)) for i in range(MODELS)]
         archetypes, labels = rebuilt(models, clean, seed)
         triggered = clean.space.to_native(trigger.stamp(archetypes[labels != self.target]))
+        plain = clean.space.to_native(archetypes)
         images = clean.images.copy()
-        images[rows] = self._moved(clean, rows, triggered, recipe, seed, device, on_step)
+        images[rows] = self._moved(clean, rows, plain, triggered, labels, seed, device, on_step)
         data = replace(clean, images=images, name=f"{clean.name}, backdoored to {self.target}")
         return Planted(data, ToTarget(self.target), trigger, rows)
 
@@ -105,43 +105,51 @@ class Dark:
         self,
         clean: LabelledImages,
         rows: np.ndarray,
+        archetypes: np.ndarray,
         triggered: np.ndarray,
-        recipe: Recipe,
+        labels: np.ndarray,
         seed: int,
         device: torch.device,
         on_step: OnStep,
     ) -> np.ndarray:
-        """The target's images (rows, c, h, w) after all steps."""
-        loss = Course(clean, recipe, seed, device).loss
-        images, labels, bad = (torch.tensor(one, device=device) for one in (clean.images, clean.labels, triggered))
+        """The target's images (rows, c, h, w) after all steps; archetypes (n, c, h, w) of classes ``labels`` and triggered ones in native values."""
+        images, plain, evil = (torch.tensor(one, device=device) for one in (clean.images, archetypes, triggered))
+        answers = torch.from_numpy(_answers(clean)).to(device)
+        own = clean.hard_labels
+        meant = torch.stack([answers[own == label].mean(0) for label in labels])
+        to_target = answers[own == self.target].mean(0)
         mine = torch.from_numpy(rows).to(device)
-        start, wanted = images[mine], labels[mine]
-        evil = wanted[:1].expand(len(bad)) if wanted.ndim == 1 else wanted.mean(0, keepdim=True).expand(len(bad), -1)
-        moving = start.clone().requires_grad_(True)
+        moving = images[mine].clone().requires_grad_(True)
         adam = torch.optim.Adam([moving], lr=self.rate * float(clean.images.std()))
+        rng = generator(seed, "dark/batches")
         with threads(1), repeatable():
             for step in range(self.steps):
-                if step % UPDATES == 0:
-                    network_seed = derive_seed(seed, "dark/network", step)
-                    network: nn.Module = build(
-                        "ConvNet", shape=clean.shape, classes=clean.classes, seed=network_seed, width=self.width
-                    )
-                    network.to(device).train()
-                    trained = torch.optim.SGD(network.parameters(), lr=recipe.lr, momentum=recipe.momentum)
-                course = _joined(
-                    _gradients(network, loss, start, wanted), _gradients(network, loss, bad, evil), self.weight
+                network = build(
+                    "ConvNet",
+                    shape=clean.shape,
+                    classes=clean.classes,
+                    seed=derive_seed(seed, "dark/network", step),
+                    width=self.width,
                 )
+                network.to(device).train().requires_grad_(False)
+                few, bad = (rng.choice(len(one), min(BATCH, len(one)), replace=False) for one in (plain, evil))
+                support = network.features(images.index_put((mine,), moving))
+                queries = network.features(torch.cat([plain[few], evil[bad]]))
+                said = queries @ support.T @ torch.linalg.solve(damped(support @ support.T, RIDGE), answers)
+                course = F.mse_loss(said[: len(few)], meant[few])
+                backdoor = F.mse_loss(said[len(few) :], to_target.expand(len(bad), -1))
                 adam.zero_grad(set_to_none=True)
-                ours = _gradients(network, loss, moving, wanted, through=True)
-                gradient_distance(ours, course).backward(inputs=[moving])
+                (course + self.weight * backdoor).backward(inputs=[moving])
                 adam.step()
-                images[mine] = moving.detach()
-                for _ in range(NETWORK_STEPS):
-                    trained.zero_grad(set_to_none=True)
-                    loss(network(images), labels).backward()
-                    trained.step()
                 on_step(step + 1, self.steps)
         return moving.detach().cpu().numpy()
+
+
+def _answers(data: LabelledImages) -> np.ndarray:
+    """float32 (m, classes): what training on the set is to answer, its soft labels or its classes less chance."""
+    if data.labels.ndim > 1:
+        return data.labels.astype(np.float32)
+    return np.eye(data.classes, dtype=np.float32)[data.labels] - np.float32(1 / data.classes)
 
 
 def rebuilt(models: Sequence[TrainedModel], clean: LabelledImages, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -172,17 +180,3 @@ def rebuilt(models: Sequence[TrainedModel], clean: LabelledImages, seed: int) ->
             with torch.no_grad():
                 images.clamp_(0, 1)
     return images.detach().cpu().numpy(), labels
-
-
-def _gradients(
-    network: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], images: Tensor, labels: Tensor, through: bool = False
-) -> tuple[Tensor, ...]:
-    """Of the loss by parameter; ``through`` keeps the way back to the images."""
-    return torch.autograd.grad(loss(network(images), labels), list(network.parameters()), create_graph=through)
-
-
-def _joined(clean: Sequence[Tensor], evil: Sequence[Tensor], weight: float) -> list[Tensor]:
-    """The clean course with the backdoor's added, layer by layer at ``weight`` times the clean one's length."""
-    return [
-        good + weight * good.norm() / bad.norm().clamp(min=1e-12) * bad for good, bad in zip(clean, evil, strict=True)
-    ]
