@@ -68,5 +68,11 @@ def test_false_alarms_for_a_trigger_are_counted_among_the_sets_that_were_searche
 def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
     failed = {"overall": {"verdict": "fail"}, "pillars": {"backdoor": "fail"}, "planted": "dark", "success": 0.511}
     by = [{"id": "DD-BKD-INVERT", "verdict": "fail", "metrics": []}]
-    text = page([row("a", **failed, checks=by), row("b", **failed, checks=by), row("c", planted="dark", success=0.02, pillars={})])
+    text = page(
+        [
+            row("a", **failed, checks=by),
+            row("b", **failed, checks=by),
+            row("c", planted="dark", success=0.02, pillars={}),
+        ]
+    )
     assert "| dark | 3 | 51, 51, 2 | 2 | 2 [9, 99 %] | DD-BKD-INVERT |" in text

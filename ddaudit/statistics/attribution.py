@@ -68,5 +68,5 @@ def attribute(kept: npt.ArrayLike, response: npt.ArrayLike) -> Attribution:
     error: Array = np.sqrt(variance * np.diag(np.linalg.inv(full.T @ full)))[1:]
     effect: Array = coefficients[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(error > 0, effect / error, np.inf * np.sign(effect))
+        t = effect / error
     return Attribution(effect, error, holm(stats.t.sf(np.nan_to_num(t, nan=0.0), freedom)))

@@ -44,6 +44,15 @@ def test_a_response_without_noise_is_attributed_exactly():
     assert found.p.argmin() == 1
 
 
+def test_runs_that_all_end_alike_name_no_group():
+    assert (attribute(drawn(np.random.default_rng(5), 20, 4), np.zeros(20)).p == 1).all()
+
+
+def test_three_runs_beyond_one_for_each_group_and_the_constant_suffice():
+    rng = np.random.default_rng(6)
+    assert attribute(np.vstack([np.eye(8), rng.random((4, 8)) < 0.5]), rng.normal(size=12)).p.shape == (8,)
+
+
 def test_what_cannot_be_told_apart_or_has_too_few_runs_is_refused():
     rng = np.random.default_rng(4)
     with pytest.raises(TooFewExamplesError, match="at least 12 runs; there are 11"):
@@ -54,3 +63,5 @@ def test_what_cannot_be_told_apart_or_has_too_few_runs_is_refused():
         attribute(kept, rng.normal(size=20))
     with pytest.raises(ValueError, match=r"\(runs, groups\)"):
         attribute(kept, rng.normal(size=19))
+    with pytest.raises(ValueError, match="finite"):
+        attribute(drawn(rng, 20, 3), np.r_[np.nan, rng.normal(size=19)])

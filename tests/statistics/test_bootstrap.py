@@ -37,16 +37,16 @@ def test_the_bootstrap_resamples_every_sample_on_its_own():
 
 
 def test_strata_keep_their_size_in_every_resample():
-    labels = np.repeat([0, 1, 2], [30, 5, 1])
+    labels = np.repeat([0, 1, 2, 3], [30, 5, 1, 2])
     sizes = []
 
     def mean_and_sizes(values):
-        sizes.append(tuple(np.bincount(values.astype(int), minlength=3)))
+        sizes.append(tuple(np.bincount(values.astype(int), minlength=4)))
         return float(values.mean())
 
     rng = np.random.default_rng(0)
     found = bootstrap(mean_and_sizes, labels.astype(float), strata=(labels,), rng=rng, n_resamples=50)
-    assert set(sizes) == {(30, 5, 1)}
+    assert set(sizes) == {(30, 5, 1, 2)}
     assert (found.low, found.high) == pytest.approx((found.value, found.value))
     free = bootstrap(np.mean, labels.astype(float), rng=rng, n_resamples=50)
     assert free.high > free.low
@@ -62,6 +62,7 @@ def test_a_statistic_that_never_varies_falls_back_from_bca_to_percentiles():
     [
         ((), None, "two or more entries"),
         (([1.0],), None, "two or more entries"),
+        (([1.0, 2.0], [1.0]), None, "two or more entries"),
         (([1.0, 2.0],), ([0, 0, 1],), "came with strata"),
         (([1.0, 2.0],), ([0, 1],), "nothing to resample"),
     ],

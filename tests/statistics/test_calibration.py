@@ -30,6 +30,17 @@ def test_the_calibration_error_is_the_mean_gap_over_equal_groups() -> None:
     assert error(confidence, right) == pytest.approx(np.mean([abs(c.mean() - r.mean()) for c, r in groups]))
 
 
+def test_a_well_calibrated_models_groups_are_counted_by_the_size_of_their_gaps_alone() -> None:
+    rng = np.random.default_rng(5)
+    confidence = rng.random(BINS * 8)
+    right = rng.random(len(confidence)) < confidence
+    order = np.argsort(confidence)
+    gaps = (confidence[order] - right[order]).reshape(BINS, -1).sum(1)
+    assert ((gaps > 0) & (gaps < 1)).any()
+    assert (gaps < 0).any()
+    assert error(confidence, right) == pytest.approx(np.abs(gaps).sum() / len(confidence))
+
+
 def test_a_model_that_says_90_and_is_right_in_60_of_100_errs_by_30_points() -> None:
     right = np.random.default_rng(2).random(6000) < 0.6
     assert error(np.full(6000, 0.9), right) == pytest.approx(0.3, abs=0.02)

@@ -38,6 +38,12 @@ def test_one_more_run_falls_into_the_prediction_as_often_as_said(runs):
     assert 0.93 <= 1 - missed / 3000 <= 0.97
 
 
+def test_the_prediction_after_three_runs_is_that_of_the_tables():
+    found = prediction_t([1.0, 2.0, 3.0])
+    # t with two degrees of freedom leaves 2.5 % beyond 4.302653; three runs of standard deviation 1
+    assert (found.low, found.high) == pytest.approx((2 - 4.302653 * (4 / 3) ** 0.5, 2 + 4.302653 * (4 / 3) ** 0.5))
+
+
 def test_one_run_predicts_nothing():
     with pytest.raises(ValueError, match="two or more runs"):
         prediction_t([0.4])

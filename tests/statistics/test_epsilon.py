@@ -99,7 +99,9 @@ def test_counts_that_do_not_fit_are_refused(counts):
         one_run_epsilon(*counts)
 
 
-@pytest.mark.parametrize("options", [{"delta": -0.1}, {"delta": 1.0}, {"confidence": 1.0}, {"confidence": 95}])
+@pytest.mark.parametrize(
+    "options", [{"delta": -0.1}, {"delta": 1.0}, {"confidence": 0.0}, {"confidence": 1.0}, {"confidence": 95}]
+)
 def test_parameters_out_of_range_are_refused(options):
     with pytest.raises(ValueError, match="delta lies in"):
         one_run_epsilon(10, 5, 5, **options)
@@ -111,6 +113,20 @@ def test_the_highest_scores_are_guessed_in_and_the_lowest_out():
     assert found.correct == 3
     assert found.epsilon == one_run_epsilon(6, 4, 3, 1e-5)
     assert found.attainable == largest_one_run_epsilon(6, 4, 1e-5)
+
+
+def test_every_canary_can_be_guessed_or_only_the_two_at_the_ends():
+    scores, coins = [0.3, -1.0, 2.0, 0.1], [True, False, True, False]
+    assert one_run(scores, coins, guesses=4).guesses.tolist() == [1, -1, 1, -1]
+    assert one_run(scores, coins, guesses=2).guesses.tolist() == [0, -1, 1, 0]
+
+
+def test_without_a_delta_it_is_0():
+    assert power_of_one_run(20, 20, 2.0) == power_of_one_run(20, 20, 2.0, 0.0) > 0.5
+
+
+def test_a_probability_is_at_most_1_however_large_the_delta():
+    assert one_run_p(1000, 100, 60, 0.1, 0.5) == 1
 
 
 def test_equal_scores_are_told_apart_by_place_alone():
@@ -145,7 +161,7 @@ def test_randomised_response_is_bounded_below_its_epsilon_and_above_0(epsilon):
     assert np.median(bounds) > 0.5 * epsilon
 
 
-@pytest.mark.parametrize(("m", "r"), [(500, 250), (300, 150), (100, 100), (8, 2)])
+@pytest.mark.parametrize(("m", "r"), [(500, 250), (300, 150), (100, 100), (8, 2), (6, 6)])
 def test_the_power_is_that_of_all_outcomes_summed(m, r):
     outcomes = np.arange(r + 1)
     shown = np.array([one_run_epsilon(m, r, int(v), 1e-5) > 0 for v in outcomes])

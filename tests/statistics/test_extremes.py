@@ -61,6 +61,15 @@ def test_with_a_large_gumbel_null_the_tail_is_gumbels():
     np.testing.assert_allclose(np.log(p), np.log(expected), rtol=0.06)
 
 
+@pytest.mark.parametrize("shape", [0.15, 0.3])
+def test_with_a_large_heavy_null_the_tail_is_the_generalised_extreme_value_laws(shape):
+    # scipy's sign of the shape is the other one
+    law = stats.genextreme(-shape, loc=4, scale=0.3)
+    null = law.ppf((np.arange(20_000) + 0.5) / 20_000)
+    beyond = law.isf([1e-5, 1e-6, 1e-8])
+    np.testing.assert_allclose(np.log(extreme_value_p(beyond, null)), np.log([1e-5, 1e-6, 1e-8]), rtol=0.03)
+
+
 def test_within_the_nulls_range_the_rank_is_a_lower_bound():
     null = np.array([1.0, 1.1, 1.2, 1.3, 9.0])
     assert extreme_value_p([8.9, 9.0], null) == pytest.approx([2 / 6, 2 / 6])
