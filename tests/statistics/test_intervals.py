@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -12,12 +12,15 @@ from ddaudit.statistics.intervals import (
     clopper_pearson,
     difference_over_seeds,
     mean_t,
+    wilson_limits,
 )
 
 COUNTS = st.integers(1, 400).flatmap(lambda trials: st.tuples(st.integers(0, trials), st.just(trials)))
 
 
 @given(COUNTS, st.sampled_from([0.8, 0.95, 0.99]))
+@example((1, 10), 0.95)
+@example((9, 10), 0.95)
 def test_clopper_pearson_agrees_with_scipys_exact_binomial_test(counts, confidence):
     expected = stats.binomtest(*counts).proportion_ci(confidence, method="exact")
     found = clopper_pearson(*counts, confidence)
@@ -47,6 +50,7 @@ def test_impossible_counts_are_refused(counts):
         clopper_pearson(*counts)
 
 
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 1.5, 95])
 @pytest.mark.parametrize(
     "call",
     [
@@ -56,9 +60,9 @@ def test_impossible_counts_are_refused(counts):
         lambda c: difference_over_seeds(np.eye(3), np.eye(3), c),
     ],
 )
-def test_a_confidence_in_percent_is_refused(call):
+def test_a_confidence_in_percent_or_at_an_end_is_refused(call, confidence):
     with pytest.raises(ValueError, match=r"such as 0\.95"):
-        call(95)
+        call(confidence)
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=8).filter(lambda x: np.ptp(x) > 1e-3))
@@ -81,11 +85,20 @@ def test_an_interval_excludes_what_lies_outside_only():
     assert interval.excludes(0.5)
     assert interval.excludes(0.7)
     assert not interval.excludes(0.52)
+    assert not interval.excludes(0.68)
     assert not interval.excludes(0.6)
 
 
-def wilson(successes, trials):
-    return stats.binomtest(successes, trials).proportion_ci(method="wilson")
+def wilson(successes, trials, confidence=0.95):
+    return stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("counts", [(0, 12), (1, 12), (5, 12), (12, 12), (700, 1000)])
+def test_wilsons_limits_agree_with_scipys(counts, confidence):
+    expected = wilson(*counts, confidence)
+    found = wilson_limits(counts[0] / counts[1], counts[1], stats.norm.isf((1 - confidence) / 2))
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def probit_outcomes(rng, seeds, images, mean, seed_spread, image_effects):
@@ -202,3 +215,15 @@ def test_difference_over_seeds_is_antisymmetric_and_never_certain():
     assert forward.value == pytest.approx(a.mean() - b.mean())
     with pytest.raises(ValueError, match="same ones"):
         difference_over_seeds(a, b[:, :100])
+
+
+def test_a_difference_of_accuracies_lies_between_minus_1_and_1():
+    right, wrong = np.ones((2, 5)), np.zeros((2, 5))
+    assert difference_over_seeds(right, wrong).high == 1
+    assert difference_over_seeds(wrong, right).low == -1
+
+
+def test_a_difference_from_a_single_seed_has_no_interval():
+    one, three = np.ones((1, 5)), np.zeros((3, 5))
+    for found in (difference_over_seeds(one, three), difference_over_seeds(three, one)):
+        assert (found.low, found.high) == (None, None)
