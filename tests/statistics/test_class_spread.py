@@ -107,3 +107,8 @@ def test_where_nothing_is_seen_but_noise_no_spread_is_shown_and_what_would_stand
 def test_moving_draws_that_leave_the_range_of_accuracies_stays_finite() -> None:
     drawn = np.array([[1.4, 1.2, 0.3, -0.2], [1.0, 1.0, 1.0, 1.0], [-1.0, 0.0, 0.0, 1.0]])
     assert np.isfinite(at_accuracy(drawn, np.array([1.1, 0.2, -0.1]))).all()
+
+
+def test_a_confidence_in_percent_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"such as 0\.95"):
+        interval_of_spread(lambda x: x.std(-1), noisy(np.full(K, 0.5), 0.01), np.full(K, 0.5), confidence=95)
