@@ -123,8 +123,12 @@ def backdoors(rows: list[Row]) -> str:
         [
             row["name"],
             *(
-                f"{probability(first(row, check, 'p_value['))} {verdict(row, check)}"
-                for check in ("DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS")
+                f"{probability(first(row, check, 'p_value['), of)} {verdict(row, check)}"
+                for check, of in (
+                    ("DD-BKD-INVERT", "clean sets"),
+                    ("DD-BKD-KNOWN", "clean sets"),
+                    ("DD-BKD-LABELS", "pairs"),
+                )
             ),
             row["pillars"]["backdoor"],
         ]
@@ -133,7 +137,7 @@ def backdoors(rows: list[Row]) -> str:
     alarms = {level: sum(row["pillars"]["backdoor"] == level for row in looked) for level in ("fail", "warn")}
     return (
         "## False alarms of the backdoor pillar\n\nNone of these sets is known to carry a trigger. Of "
-        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p and verdict of each check:\n\n"
+        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check:\n\n"
         + table(["set", "DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS", "pillar"], lines)
     )
 
@@ -151,8 +155,9 @@ def fairness(rows: list[Row]) -> str:
     )
 
 
-def probability(metric: Row | None) -> str:
-    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.2g}"
+def probability(metric: Row | None, of: str) -> str:
+    """A p-value with what it rests on."""
+    return "-" if metric is None or metric["value"] is None else f"{metric['value']:.2g} ({metric['n']} {of})"
 
 
 def counted(hits: int, of: int) -> str:

@@ -40,7 +40,7 @@ def row(name, **changes):
     checks = [
         {"id": "DD-UTL-ACCURACY", "verdict": "pass", "metrics": [metric("accuracy[ConvNet]", 0.42, 0.41, 0.43, [metric("random", 0.3)])]},
         {"id": "DD-PRV-MIA", "verdict": "warn", "metrics": attacks},
-        {"id": "DD-BKD-INVERT", "verdict": "warn", "metrics": [metric("p_value[inversion]", 0.0286)]},
+        {"id": "DD-BKD-INVERT", "verdict": "warn", "metrics": [metric("p_value[inversion]", 0.0286) | {"n": 12}]},
         {"id": "DD-FAI-CLASS", "verdict": "pass", "metrics": [metric("worst_class_accuracy", 0.2), metric("class_spread", 0.3, controls=[metric("random", 0.25)])]},
     ]  # fmt: skip
     return {
@@ -61,7 +61,7 @@ def test_a_scan_becomes_its_lines_with_the_strongest_attack_and_the_time_that_wa
 def test_false_alarms_for_a_trigger_are_counted_among_the_sets_that_were_searched(page):
     text = page([row("dc"), row("dm"), row("refused", checks=[], pillars={}, overall={"verdict": "refused"})])
     assert "Of 2, 0 [0, 84 %] fail and 2 [16, 100 %] warn." in text
-    assert "| dc | 0.029 warn | - not-run | - not-run | warn |" in text
+    assert "| dc | 0.029 (12 clean sets) warn | - not-run | - not-run | warn |" in text
     assert "| dc | 20.0 | 30.0 | 25.0 | pass |" in text
 
 
