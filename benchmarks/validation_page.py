@@ -136,7 +136,7 @@ def backdoors(rows: list[Row]) -> str:
     ]
     alarms = {level: sum(row["pillars"]["backdoor"] == level for row in looked) for level in ("fail", "warn")}
     return (
-        "## False alarms of the backdoor pillar\n\nNone of these sets is known to carry a trigger. Of "
+        "## False alarms of the backdoor pillar\n\nNone of these sets is known to carry a trigger; those whose models reach less than twice chance are not assessable and not here. Of "
         f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check:\n\n"
         + table(["set", "DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS", "pillar"], lines)
     )
@@ -222,7 +222,7 @@ def draw(rows: list[Row]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    real = [row for row in rows if row["planted"] is None and first(row, "DD-BKD-INVERT", "p_value[")]
+    real = [row for row in rows if row["planted"] is None and metrics(row, "DD-UTL-ACCURACY", "accuracy[")]
     figure, (accuracy, member, trigger) = pyplot.subplots(1, 3, figsize=(12, 1.6 + 0.28 * len(real)))
     for axis, check, prefix, title in (
         (accuracy, "DD-UTL-ACCURACY", "accuracy[", "accuracy"),
