@@ -47,13 +47,12 @@ browser:
 docs: install-test
 	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
 
-# As a stranger installs it: templates and pages have to be inside.
+# As a stranger installs it: templates and pages have to be inside, and all that is imported has to be asked for.
 WHEEL_ENV := build/wheel-env
-wheel: install
+wheel: install-test
 	rm -rf build/dist $(WHEEL_ENV)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/dist .
-	$(PYTHON) -m venv $(WHEEL_ENV)
-	$(WHEEL_ENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/dist/*.whl
+	$(BIN)/python tests/wheel_environment.py build/dist/*.whl $(WHEEL_ENV)
 	cd build && wheel-env/bin/ddaudit explain DD-PRV-TRACE >/dev/null
 	cd build && wheel-env/bin/ddaudit scan ../examples/digits_ipc10_clean.safetensors --original digits --check DD-SAF-SCHEMA \
 	  --check DD-PRV-TRACE --check DD-UTL-ACCURACY --output wheel-report --quiet --fail-on never
