@@ -37,6 +37,8 @@ STRENGTHS: dict[str, list[dict[str, Any]]] = {
 }
 #: Steps of a threat's own distillation where it has one, so that a set takes seconds.
 STEPS = {"iterations": 150, "steps": 100}
+#: More of it for originals with images larger than those of digits.
+NARROW = {"width": 32, "batch_real": 64}
 CLEAN_KINDS = ("random real", "k-means", "DM from noise", "DC from real images")
 
 
@@ -62,28 +64,42 @@ class Job:
     settings: dict[str, Any]
 
 
-def jobs(classes: int, clean: int, poisoned: int, threats: list[str] | None, first: int = 0) -> Iterator[Job]:
+def jobs(
+    classes: int, clean: int, poisoned: int, threats: list[str] | None, first: int = 0, *, narrow: bool = False
+) -> Iterator[Job]:
     """The sets from number ``first`` on, kind after kind in turn, so that an interrupted study has some of each."""
+    wanted = [*threat_names(), *ATTACKERS] if threats is None else threats
     for number in range(first, first + max(clean, poisoned)):
         if number < first + clean:
             for kind in CLEAN_KINDS:
                 yield Job(f"clean-{kind.replace(' ', '_')}-{number:03}", f"clean: {kind}", number, {})
         if number < first + poisoned:
-            for threat in threats if threats is not None else threat_names():
-                settings = settings_of(threat, number, classes)
-                yield Job(f"threat-{threat}-{number:03}", f"threat: {threat}", number, settings)
-            for attacker in ATTACKERS:
-                target = {"target": (3 * number + 1) % classes}
-                yield Job(f"adaptive-{attacker}-{number:03}", f"adaptive: {attacker}", number, target)
+            for name in wanted:
+                adaptive = name in ATTACKERS
+                settings = (
+                    {"target": target_of(number, classes)}
+                    if adaptive
+                    else settings_of(name, number, classes, narrow=narrow)
+                )
+                group = "adaptive" if adaptive else "threat"
+                yield Job(f"{group}-{name}-{number:03}", f"{group}: {name}", number, settings)
 
 
-def settings_of(threat: str, number: int, classes: int, *, strongest: bool = False) -> dict[str, Any]:
+def target_of(number: int, classes: int) -> int:
+    """The class to which the planted sets of that number lead."""
+    return (3 * number + 1) % classes
+
+
+def settings_of(
+    threat: str, number: int, classes: int, *, strongest: bool = False, narrow: bool = False
+) -> dict[str, Any]:
     """Of the threat's set of that number: the next strength in turn, or the last of them, and a target class and a picture of its own."""
     known = threat_settings(threat)
     ladder = STRENGTHS.get(threat, [{}])
     rung = -1 if strongest else number % len(ladder)
-    settings = {name: value for name, value in STEPS.items() if name in known} | ladder[rung]
-    target = (3 * number + 1) % classes
+    cheap = STEPS | (NARROW if narrow else {})
+    settings = {name: value for name, value in cheap.items() if name in known} | ladder[rung]
+    target = target_of(number, classes)
     for name in ("target", "source", "first"):
         if name in known:
             settings[name] = target

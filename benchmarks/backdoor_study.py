@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument(
         "--first", type=int, default=0, help="number of the first set of each: what a method was chosen on is left out"
     )
-    parser.add_argument("--threats", nargs="*", help="the only threats; all by default")
+    parser.add_argument("--threats", nargs="*", help="the only threats and adaptive attackers; all by default")
     parser.add_argument("--part", default="0/1", help="I/N: every N-th set from the I-th on")
     parser.add_argument("--folder", type=Path, help="where the sets' results lie")
     parser.add_argument("--out", type=Path, default=RESULTS / "backdoor_study.json")
@@ -64,7 +64,8 @@ def main() -> None:
     original = load_original(asked.original, data_root=asked.data_root)
     study = the_study(original, asked.ipc)
     part, parts = (int(number) for number in asked.part.split("/"))
-    wanted = list(jobs(len(original.classes), asked.clean, asked.poisoned, asked.threats, asked.first))
+    narrow = min(original.train.shape[1:]) > 8
+    wanted = list(jobs(len(original.classes), asked.clean, asked.poisoned, asked.threats, asked.first, narrow=narrow))
     for job in wanted[part::parts]:
         file = folder / f"{job.name}.json"
         if not file.is_file():

@@ -3,8 +3,8 @@
     python benchmarks/validation.py --sets DIR --data-root DIR [--profile quick] [--only NAME ...] [--no-planted]
     python benchmarks/validation.py --page
 
-A set is a sub-folder of DIR whose name holds that of its original (cifar10, mnist). The planted ones are digits: every threat, three
-seeds. Every scan is a process of its own with the store of this study and ends as a file in benchmarks/results/validation, written
+A set is a sub-folder of DIR whose name holds that of its original (cifar10, mnist). The project's clean example (digits) is scanned
+too, and the planted ones are made of it: every threat, three seeds. Every scan is a process of its own with the store of this study and ends as a file in benchmarks/results/validation, written
 when it is done: an interrupted study goes on where it stopped. ``--page`` writes docs/validation.md and its figure from those files.
 """
 
@@ -92,7 +92,7 @@ def finished() -> list[dict[str, Any]]:
 
 
 def subjects(asked: argparse.Namespace) -> Iterator[Subject]:
-    """The real sets of the folder, then the planted ones, each made when it is its turn, as far as they are wanted."""
+    """The real sets of the folder, the clean example, then the planted ones, each made when it is its turn, as far as they are wanted."""
 
     def wanted(name: str) -> bool:
         return not (RESULTS / f"{name}.json").exists() and (not asked.only or name in asked.only)
@@ -101,6 +101,8 @@ def subjects(asked: argparse.Namespace) -> Iterator[Subject]:
         if folder.is_dir() and wanted(folder.name):
             names = folder.name.split("_")
             yield Subject(folder.name, main_file(folder), next((o for o in ORIGINALS if o in names), None))
+    if wanted(CLEAN.stem):
+        yield Subject(CLEAN.stem, CLEAN, "digits")
     if not asked.no_planted:
         for seed in range(SEEDS):
             for threat in threat_names():

@@ -31,8 +31,8 @@ class StampingThreat(ABC):
         The class that the trigger commands.
     fraction : float
         Share of the images of the other classes that are stamped and relabelled.
-    iterations, lr_images
-        Of the `DistributionMatching` that follows.
+    iterations, lr_images, batch_real, width
+        Of the `DistributionMatching` that follows; ``width`` 0 takes the architecture's own.
     """
 
     name: ClassVar[str]
@@ -41,6 +41,8 @@ class StampingThreat(ABC):
     fraction: float = 0.01
     iterations: int = 1000
     lr_images: float = 10.0
+    batch_real: int = 256
+    width: int = 0
 
     @property
     @abstractmethod
@@ -60,7 +62,12 @@ class StampingThreat(ABC):
         require_class(self.target, clean)
         poisoned = self.poison_split(raw_data(original, self.name).train, seed)
         distiller = DistributionMatching(
-            ipc=max(1, round(clean.ipc)), iterations=self.iterations, lr_images=self.lr_images, threads=1
+            ipc=max(1, round(clean.ipc)),
+            iterations=self.iterations,
+            lr_images=self.lr_images,
+            batch_real=self.batch_real,
+            width=self.width or None,
+            threads=1,
         )
         (made,) = distiller.distill(poisoned, clean.classes, clean.space, seed, device, on_step=on_step)
         return Planted(made, ToTarget(self.target), self.trigger, np.arange(0))

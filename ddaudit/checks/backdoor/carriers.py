@@ -35,7 +35,7 @@ class Carriers:
     rows : int array (n,)
         The images of the groups that add to it.
     by_image : Attribution or None
-        Of the gain to these images, each by itself; None where no group was named.
+        Of the gain to these images, each by itself; None where no group was named, or it was not asked for.
     """
 
     groups: list[np.ndarray]
@@ -49,8 +49,8 @@ class Carriers:
         return self.rows[self.by_image.p < LEVEL] if self.by_image else self.rows
 
 
-def find_carriers(case: AuditCase, data: LabelledImages, suspect: Suspect) -> Carriers:
-    """Leave out random halves of the groups of a set, then random halves of the images in the groups that turned out to matter.
+def find_carriers(case: AuditCase, data: LabelledImages, suspect: Suspect, *, by_image: bool = True) -> Carriers:
+    """Leave out random halves of the groups of a set, then, if asked, random halves of the images in the groups that turned out to matter.
 
     What is explained is the *gain*: the mean log odds of the target on held-out images of other classes with the trigger on, less
     that without. Leaving out images of the target makes the target rarer with and without the trigger, and is no gain.
@@ -63,7 +63,7 @@ def find_carriers(case: AuditCase, data: LabelledImages, suspect: Suspect) -> Ca
     order = by_group.effect.argsort()[::-1]
     guilty = [g for g in order if by_group.p[g] < LEVEL]
     rows = np.concatenate([np.arange(0), *(groups[g] for g in guilty)]).astype(np.int64)[:NAMED]
-    if not len(rows):
+    if not by_image or not len(rows):
         return Carriers(groups, by_group, rows, None)
     kept = rng.random((runs, len(rows))) < 0.5
     everything = np.arange(len(data))

@@ -28,8 +28,8 @@ NOT_COVERED = (
     "triggers that were optimised against this very search",
 )
 #: Of triggers that work on more than 0.4 of the images, found with their class, of how many: the threats whose rate stays below what is asked for
-#: in ``benchmarks/backdoor_study.py`` (digits, 10 images a class, the quick profile's search, p below 0.05).
-SELDOM_FOUND = {"blended": (12, 13)}
+#: in ``benchmarks/backdoor_study.py`` (10 images a class, the quick profile's search, p below 0.05), by original.
+SELDOM_FOUND = {"digits": {"blended": (12, 13)}, "MNIST": {"blended": (5, 6), "sinusoidal": (3, 6), "warped": (1, 2)}}
 
 
 def size_metric(study: Study, suspect: Suspect) -> Metric:
@@ -99,16 +99,25 @@ def trigger_evidence(study: Study, found: Inversion, comparison: CleanComparison
     ]
 
 
+def seldom_found() -> str:
+    """The same in a sentence's end."""
+    return "; ".join(
+        f"{original}: {', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in threats.items())}"
+        for original, threats in SELDOM_FOUND.items()
+    )
+
+
 def _seldom_found() -> Table:
     rows: list[list[Scalar]] = []
-    for threat, (found, sets) in SELDOM_FOUND.items():
-        low, high = exact_limits(found, sets, 0.95)
-        rows.append([threat, sets, found, round(found / sets, 2), round(low, 2), round(high, 2)])
+    for original, threats in SELDOM_FOUND.items():
+        for threat, (found, sets) in threats.items():
+            low, high = exact_limits(found, sets, 0.95)
+            rows.append([original, threat, sets, found, round(found / sets, 2), round(low, 2), round(high, 2)])
     return Table(
         name="threats_seldom_found",
         caption="Threats whose strong triggers (they work on more than 0.4 of the images) this search finds less often than was asked of it beforehand "
-        "(patches and blended pictures 95 %, others 85 %). Measured on digits with 10 images a class; for another original, `ddaudit calibrate` measures it.",
-        columns=["threat", "sets", "found", "power", "low", "high"],
+        "(patches and blended pictures 95 %, others 85 %). Measured with 10 images a class; for another original, `ddaudit calibrate` measures it.",
+        columns=["original", "threat", "sets", "found", "power", "low", "high"],
         rows=rows,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import SELDOM_FOUND, size_metric, trigger_evidence
+from ddaudit.checks.backdoor.evidence import seldom_found, size_metric, trigger_evidence
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
@@ -105,8 +105,7 @@ def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: flo
         )
     return (
         "No class is reached with less effort than clean sets of this size need "
-        f"({p_is(p)}, all classes and kinds of trigger together). It finds fewer strong triggers of some kinds than was asked of it: "
-        f"{', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in SELDOM_FOUND.items())} sets of digits."
+        f"({p_is(p)}, all classes and kinds of trigger together). It finds fewer strong triggers of some kinds than was asked of it ({seldom_found()})."
     )
 
 

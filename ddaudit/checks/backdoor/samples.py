@@ -20,7 +20,7 @@ from ddaudit.training.cost import Work
 
 def _cost(case: AuditCase) -> list[Work]:
     study = case.shared(Study)
-    # Leaving out happens only where a trigger was found, twice for the file and twice for the control.
+    # Leaving out happens only where a trigger was found, twice for the file and once for the control.
     return study.cost()
 
 
@@ -85,10 +85,10 @@ def samples(case: AuditCase) -> CheckResult:
 
 
 def _power(case: AuditCase, study: Study) -> Power:
-    """The share of a planted set's stamped images that are among those found; the trigger is sought there as in S."""
+    """The share of a planted set's stamped images that lie in the groups found; the trigger is sought there as in S."""
     plant = study.planted[0]
     comparison = study.compare(plant.data)
-    found = find_carriers(case, plant.data, study.suspect(plant.data, comparison))
+    found = find_carriers(case, plant.data, study.suspect(plant.data, comparison), by_image=False)
     interval = clopper_pearson(int(np.isin(plant.rows, found.rows).sum()), len(plant.rows))
     return Power.of(
         interval,

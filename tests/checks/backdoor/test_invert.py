@@ -122,19 +122,24 @@ def test_the_report_says_by_name_what_was_not_looked_for(judged: Callable[..., C
 def test_a_pass_names_the_threats_that_are_found_too_seldom_and_lowers_their_power(
     judged: Callable[..., CheckResult],
 ) -> None:
-    study = json.loads((Path(__file__).parents[3] / "benchmarks/results/backdoor_study_digits.json").read_text())
-    low = {
-        kind.removeprefix("threat: "): (rate["count"], rate["n"])
-        for kind, rate in study["working"].items()
-        if kind.startswith("threat: ") and rate["n"] and rate["rate"] < rate["asked"]
-    }
-    assert low == SELDOM_FOUND
     result = judged({})
     (table,) = (e for e in result.evidence if isinstance(e, Table) and e.name == "threats_seldom_found")
-    power = {row[0]: row[3] for row in table.rows}
-    for threat, (found, sets) in low.items():
-        assert f"{threat} {found} of {sets}" in result.finding
-        assert power[threat] == round(found / sets, 2)
+    power = {(row[0], row[1]): row[4] for row in table.rows}
+    results = Path(__file__).parents[3] / "benchmarks/results"
+    for original, said in SELDOM_FOUND.items():
+        study = json.loads((results / f"backdoor_study_{original.lower()}.json").read_text())
+        low = {
+            kind.removeprefix("threat: "): (rate["count"], rate["n"])
+            for kind, rate in study["working"].items()
+            if kind.startswith("threat: ") and rate["n"] and rate["rate"] < rate["asked"]
+        }
+        assert low == said
+        for threat, (found, sets) in low.items():
+            assert f"{threat} {found} of {sets}" in result.finding
+            assert power[original, threat] == round(found / sets, 2)
+    assert {f"backdoor_study_{original.lower()}.json" for original in SELDOM_FOUND} == {
+        file.name for file in results.glob("backdoor_study_*.json")
+    }
 
 
 def test_models_that_know_nothing_are_not_assessed(digits: Original, real_images: Sets, case_of: Cases) -> None:
