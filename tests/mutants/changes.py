@@ -45,6 +45,8 @@ _PAIRS = (
 )
 SWAPPED_NAMES = dict(_PAIRS) | {b: a for a, b in _PAIRS}
 """Functions, and sides that are asked for by name."""
+#: Numbers below this are there for rounding: twice as much of it is no other program.
+ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Change:
 
 
 def changes(tree: ast.Module) -> Iterator[Change]:
-    """Every change of a program; types, decorators and the words of messages stay as they are."""
+    """Every change of a program; types, decorators, the words of messages, tolerances of rounding and demands on the lengths of zipped rows stay as they are."""
     untouched = {id(inner) for outer in ast.walk(tree) for part in _words(outer) for inner in ast.walk(part)}
     for place, node in enumerate(ast.walk(tree)):
         if id(node) not in untouched:
@@ -94,6 +96,10 @@ def _words(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Raise) and node.exc is not None:
         yield node.exc
     if isinstance(node, ast.JoinedStr):
+        yield node
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        yield node.value
+    if isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < node.value < ROUNDING:
         yield node
     if isinstance(node, ast.Module):  # names for types
         yield from (

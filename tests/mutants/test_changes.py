@@ -16,7 +16,7 @@ def rate(count: "7", total: int = 2) -> "8":
     """At least 3."""
     if count < 0 or not total:
         raise ValueError("less than 4")
-    shares.append(count)
+    shares.append(sum(a * b for a, b in zip(count, total, strict=True)) + 1e-9)
     return max(count / total, 0.5) if total > 1 else -count
 '''
 
@@ -32,6 +32,8 @@ def test_what_decides_a_result_is_changed_and_what_only_says_or_types_it_is_not(
         (7, "0 becomes 1"),
         (7, "not dropped"),
         (9, "call dropped"),
+        (9, "Mult becomes Div"),
+        (9, "Add becomes Sub"),
         (10, "always True"),
         (10, "always False"),
         (10, "max becomes min"),

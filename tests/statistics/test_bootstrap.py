@@ -52,6 +52,13 @@ def test_strata_keep_their_size_in_every_resample():
     assert free.high > free.low
 
 
+def test_a_stratum_of_two_is_resampled() -> None:
+    found = bootstrap(
+        np.mean, [0.0, 1.0, 10.0, 11.0], strata=[[0, 0, 1, 1]], rng=np.random.default_rng(0), method="percentile"
+    )
+    assert (found.low, found.value, found.high) == (5.0, 5.5, 6.0)
+
+
 def test_a_statistic_that_never_varies_falls_back_from_bca_to_percentiles():
     found = bootstrap(lambda x: 3.0, np.arange(10), rng=np.random.default_rng(0), n_resamples=20, method="BCa")
     assert (found.low, found.high) == (3.0, 3.0)

@@ -1,5 +1,7 @@
 """Spread over classes: noise is taken out of the intervals, and being better as a whole is no inequality."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import optimize, stats
@@ -112,3 +114,32 @@ def test_moving_draws_that_leave_the_range_of_accuracies_stays_finite() -> None:
 def test_a_confidence_in_percent_is_refused() -> None:
     with pytest.raises(ValueError, match=r"such as 0\.95"):
         interval_of_spread(lambda x: x.std(-1), noisy(np.full(K, 0.5), 0.01), np.full(K, 0.5), confidence=95)
+
+
+def test_the_confidence_that_is_asked_for_is_shared_by_the_two_ends() -> None:
+    noise, means = 0.01, 0.5 + 0.04 * np.linspace(-1, 1, K)
+    seen = K * means.var() / noise**2
+    found = interval_of_spread(lambda x: x.std(-1), noisy(means, noise), np.full(K, 0.5), confidence=0.4)
+    ends = [
+        optimize.brentq(lambda nc, tail=tail: stats.ncx2.cdf(seen, K - 1, nc) - tail, 1e-9, 1e4) for tail in (0.7, 0.3)
+    ]
+    assert (found.low, found.high) == pytest.approx(tuple(noise * np.sqrt(np.array(ends) / K)), rel=0.01)
+
+
+def test_classes_that_are_nearly_always_right_have_a_spread_as_well() -> None:
+    means = np.linspace(0.86, 0.98, K)
+    found = interval_of_spread(lambda x: x.std(-1), noisy(means, 0.005), np.full(K, 0.92))
+    assert found.low < means.std() < found.high  # type: ignore[operator]
+    assert found.high < 1.3 * means.std()  # type: ignore[operator]
+
+
+def test_a_spread_that_hardly_stands_out_of_the_noise_may_be_none() -> None:
+    noise, means = 0.02, 0.5 + 0.035 * np.linspace(-1, 1, K)
+    found = interval_of_spread(lambda x: x.std(-1), noisy(means, noise), np.full(K, 0.5))
+    assert found.value > noise
+    assert found.low == 0 < found.high  # type: ignore[operator]
+
+
+def test_two_models_are_enough_for_an_interval() -> None:
+    two = replace(noisy(0.5 + 0.08 * np.linspace(-1, 1, K), 0.01), models=2)
+    assert interval_of_spread(lambda x: x.std(-1), two, np.full(K, 0.5)).low is not None

@@ -8,11 +8,12 @@ from ddaudit.statistics.comparison import prediction_t, welch_from_summary
 from ddaudit.statistics.intervals import Interval
 
 
-def test_welch_from_summary_agrees_with_scipy_on_the_published_runs_themselves():
+@pytest.mark.parametrize("published", [2, 10])
+def test_welch_from_summary_agrees_with_scipy_on_the_published_runs_themselves(published):
     rng = np.random.default_rng(0)
-    ours, theirs = rng.normal(0.42, 0.01, 3), rng.normal(0.40, 0.03, 10)
+    ours, theirs = rng.normal(0.42, 0.01, 3), rng.normal(0.40, 0.03, published)
     expected = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.9)
-    found = welch_from_summary(ours, theirs.mean(), theirs.std(ddof=1), 10, 0.9)
+    found = welch_from_summary(ours, theirs.mean(), theirs.std(ddof=1), published, 0.9)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert found.value == pytest.approx(ours.mean() - theirs.mean())
     assert found.n == 3

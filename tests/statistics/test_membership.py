@@ -38,6 +38,9 @@ def test_phi_keeps_confidences_apart_that_round_to_one():
         (np.zeros(4), np.zeros(4, int), "k >= 2"),
         (np.zeros((3, 4)), np.full(3, 4), "from 0 to 3"),
         (np.zeros((3, 4)), np.full(3, -1), "from 0 to 3"),
+        (np.zeros((3, 4)), np.array([0, -1, 3]), "from 0 to 3"),
+        (np.zeros((3, 4)), np.array([0, 4, 3]), "from 0 to 3"),
+        (np.zeros((2, 3, 4)), np.zeros(2, int), "k >= 2"),
         (np.zeros((3, 4)), np.zeros(3), "from 0 to 3"),
     ],
 )
@@ -162,6 +165,12 @@ def test_rmia_is_the_share_of_the_population_that_is_beaten(gamma, a):
     )
 
 
+def test_rmia_beats_by_twice_unless_another_factor_is_asked_for():
+    rng = np.random.default_rng(1)
+    given = [rng.uniform(0.05, 1, shape) for shape in (15, (4, 15), 11, (4, 11))]
+    assert rmia(*given).tolist() == rmia(*given, gamma=2.0).tolist()
+
+
 def test_rmia_of_a_non_member_is_uniform_and_of_a_member_is_high():
     rng = np.random.default_rng(1)
     difficulty = rng.normal(0, 2, 6000)
@@ -199,6 +208,11 @@ def test_an_example_that_every_model_saw_has_no_score():
             score()
 
 
+def test_one_example_with_two_shadows_shows_a_spread():
+    shadows, counted = np.array([[0.0, 5.0], [2.0, 9.0]]), np.array([[True, True], [True, False]])
+    np.testing.assert_allclose(lira_offline([1.0, 5.0], shadows, counted), np.log([0.5, 0.5]))
+
+
 def test_shadows_that_show_no_spread_are_refused():
     with pytest.raises(TooFewExamplesError, match="no example has two shadows"):
         lira_offline([0.0], [[1.0]])
@@ -214,6 +228,7 @@ def test_shadows_that_show_no_spread_are_refused():
         (lambda: lira_online(np.zeros(3), np.zeros((2, 3)), np.ones((2, 3))), "boolean mask"),
         (lambda: lira_online(np.zeros(3), np.zeros((2, 3)), np.ones((1, 3), bool)), "boolean mask"),
         (lambda: rmia([0.5], [[0.0]], [0.5], [[0.5]]), r"examples need probabilities in \(0, 1\]"),
+        (lambda: rmia([0.5, 1.5], [[0.5, 0.5]], [0.5], [[0.5]]), r"examples need probabilities in \(0, 1\]"),
         (lambda: rmia([1.5], [[0.5]], [0.5], [[0.5]]), r"examples need probabilities in \(0, 1\]"),
         (lambda: rmia([0.5], [[0.5]], [-0.5], [[0.5]]), r"population need probabilities in \(0, 1\]"),
         (lambda: rmia([0.5], [[0.5]], [0.5], [[0.5]], gamma=0), "gamma must be above 0"),

@@ -133,6 +133,8 @@ def test_max_statistic_p_is_exact_over_the_family():
         ([1.0], np.zeros((0, 1)), "against"),
         ([np.nan], [[1.0]], "NaN"),
         ([1.0], [[np.nan]], "NaN"),
+        ([1.0, np.nan], [[1.0, 2.0]], "NaN"),
+        ([1.0, 2.0], [[1.0, np.nan]], "NaN"),
     ],
 )
 def test_statistics_that_do_not_fit_are_refused(observed, null, sentence):

@@ -155,6 +155,7 @@ def test_several_statistics_are_one_family_each_in_its_own_unit():
     found = compare_families(audited, null)
     alone = [compare_with_clean(row, [one[i] for one in null]) for i, row in enumerate(audited)]
     np.testing.assert_array_equal(found.z, [one.z for one in alone])
+    np.testing.assert_array_equal(found.null_z, np.stack([one.null_z for one in alone], axis=1))
     np.testing.assert_array_equal(largest_of_clean(found), np.max([largest_of_clean(one) for one in alone], axis=0))
     for i, j in np.ndindex(found.z.shape):
         assert rank_p(found)[i, j] == (1 + (largest_of_clean(found) >= found.z[i, j]).sum()) / 9

@@ -46,6 +46,20 @@ def test_what_lies_beyond_the_curve_is_said_to_be_beyond() -> None:
     assert worth(sure(0.6), SIZES, curve) == (None, math.inf, math.inf)
 
 
+def test_the_ends_of_the_curve_belong_to_it() -> None:
+    curve = [sure(0.3), sure(0.4), sure(0.5)]
+    assert worth(sure(0.3), SIZES, curve) == pytest.approx((100, 100, 100))
+    assert worth(sure(0.5), SIZES, curve) == pytest.approx((400, 400, 400))
+    assert worth(sure(0.3), [1, 10, 100], curve)[0] == 1  # of a single real image, too
+
+
+def test_one_network_says_nothing_of_how_many_images_a_set_may_be_worth() -> None:
+    single = [Interval(value, None, None, 0.975, 100) for value in (0.3, 0.4, 0.5)]
+    value, low, high = worth(single[1], SIZES, single)
+    assert value == pytest.approx(200)
+    assert (low, high) == (0, math.inf)
+
+
 def test_noise_of_set_and_curve_both_widen_the_range() -> None:
     exact = [sure(0.3), sure(0.4), sure(0.5)]
     noisy = [sure(0.3, 0.02), sure(0.4, 0.02), sure(0.5, 0.02)]

@@ -223,3 +223,58 @@ def test_power_with_many_examples_is_that_of_the_normal_test_and_too_few_have_no
         power_of_auc(2, 2, 0.9)
     with pytest.raises(TooFewExamplesError, match="1 members"):
         power_of_auc(1, 1000, 0.9)
+
+
+def hanley_mcneil(area, n, m):
+    """Their variance of an area, with n members and m others."""
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    return (area * (1 - area) + (n - 1) * (q1 - area**2) + (m - 1) * (q2 - area**2)) / (n * m)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_without_overlap_the_limit_is_the_area_that_lies_a_quantile_from_one(confidence):
+    found = auc_interval(np.arange(5.0) + 10, np.arange(7.0), confidence)
+    distance = (1 - found.low) / np.sqrt(hanley_mcneil(found.low, 5, 7))
+    assert distance == pytest.approx(stats.norm.ppf((1 + confidence) / 2))
+    assert found.high == 1
+
+
+def test_the_power_of_few_examples_takes_students_quantile():
+    n, m = 12, 15
+    a, b = 1 / (12 * n), 1 / (12 * m)
+    freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
+
+    def critical(n, m):
+        def excess(area):
+            error = np.sqrt(hanley_mcneil(area, n, m)) / (area * (1 - area))
+            return np.log(area / (1 - area)) - stats.t.ppf(0.975, freedom) * error
+
+        return optimize.brentq(excess, 0.5, 0.86)
+
+    deviation = np.sqrt(hanley_mcneil(0.8, n, m))
+    expected = stats.norm.sf(critical(n, m), 0.8, deviation) + stats.norm.cdf(1 - critical(m, n), 0.8, deviation)
+    assert power_of_auc(n, m, 0.8) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_the_rates_limits_join_exact_ones_of_members_and_of_the_threshold(confidence):
+    rng = np.random.default_rng(9)
+    member, other = rng.normal(1, 1, 200), np.sort(rng.normal(size=1000))[::-1]
+    found = tpr_at_fpr(member, other, 0.05, confidence)
+    ends = stats.binom.interval(confidence, 1000, 0.05)  # so many of the others lie above the true threshold
+    strict, loose = ((member > other[int(k)]).mean() for k in (ends[0] - 1, ends[1]))
+    exact = stats.binomtest(round(200 * found.value), 200).proportion_ci(confidence)
+    assert found.low == pytest.approx(found.value - np.hypot(found.value - exact.low, found.value - strict))
+    assert found.high == pytest.approx(found.value + np.hypot(exact.high - found.value, loose - found.value))
+
+
+def test_where_nearly_everybody_may_be_accused_the_rate_ends_at_one():
+    rng = np.random.default_rng(10)
+    found = tpr_at_fpr(rng.normal(size=300), rng.normal(size=2000), 0.9995)
+    assert found.value > 0.99
+    assert found.high == 1
+
+
+def test_two_examples_a_side_are_enough_for_an_interval():
+    found = auc_interval([0.0, 2.0], [1.0, -1.0])
+    assert 0 < found.low < found.value == 0.75 < found.high < 1

@@ -97,3 +97,16 @@ def test_many_scores_are_resampled_in_parts(monkeypatch):
 def test_a_single_member_has_no_curve():
     with pytest.raises(TooFewExamplesError):
         bootstrap_roc([1.0], [0.0, 2.0], GRID, np.random.default_rng(0))
+
+
+def test_as_many_may_be_accused_as_the_rate_says_to_the_last():
+    # 0.29 * 100 is a hair below 29: the 29th of the others may pass, and so does the member under it.
+    member, nonmember = np.array([70.5, 0.5]), np.arange(100.0)
+    found = bootstrap_roc(member, nonmember, [0.28, 0.29, 0.3], np.random.default_rng(0), n_resamples=5)
+    assert found.tpr.tolist() == [0, 0.5, 0.5]
+    assert bootstrap_roc([-1.0, -2.0], nonmember, [0.0], np.random.default_rng(0), n_resamples=5).tpr[0] == 0
+
+
+def test_a_confidence_in_percent_is_refused():
+    with pytest.raises(ValueError, match=r"such as 0\.95"):
+        bootstrap_roc([1.0, 2.0], [0.0, 1.0], GRID, np.random.default_rng(0), confidence=95)

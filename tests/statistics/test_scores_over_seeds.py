@@ -43,3 +43,14 @@ def test_tables_that_cannot_be_compared_are_refused() -> None:
         score_difference_over_seeds(np.zeros((2, 5)), np.zeros((2, 6)))
     with pytest.raises(ValueError, match="finite numbers"):
         score_over_seeds(np.array([[0.0, np.nan]]))
+
+
+def test_two_images_are_enough_for_a_score() -> None:
+    assert score_over_seeds(np.array([[0.0, 1.0], [0.5, 1.0]])).value == pytest.approx(0.625)
+
+
+def test_a_confidence_in_percent_is_refused() -> None:
+    table = np.random.default_rng(7).random((2, 5))
+    for call in (lambda: score_over_seeds(table, 95), lambda: score_difference_over_seeds(table, table, 95)):
+        with pytest.raises(ValueError, match=r"such as 0\.95"):
+            call()

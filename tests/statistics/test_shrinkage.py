@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from ddaudit.statistics.membership import calibrated, lira_offline
 from ddaudit.statistics.roc import auc, tpr_at_fpr
@@ -91,3 +91,39 @@ def test_lira_with_one_spread_for_all_ranks_as_difficulty_calibration_does():
     target, seen, _ = attacked(np.random.default_rng(5), 3, 0.5)
     ranks = [stats.rankdata(s) for s in (lira_offline(target, seen)[:500], calibrated(target, seen)[:500])]
     np.testing.assert_array_equal(*ranks)
+
+
+def apart(excess, freedom=3):
+    """Two sample variances whose logarithms vary by so much more than chance has it."""
+    half = np.sqrt((excess + special.polygamma(1, freedom / 2)) / 2)
+    return np.exp([-half, half])
+
+
+def test_the_prior_of_two_variances_is_in_closed_form():
+    # Smyth, equation 7: the prior's degrees of freedom are twice the x whose trigamma is the excess.
+    variance, freedom = moderated_variance(apart(float(special.polygamma(1, 5.0))), [3, 3])
+    assert freedom == pytest.approx([13, 13])
+    common = np.exp(-special.digamma(1.5) + np.log(1.5) + special.digamma(5) - np.log(5))
+    assert variance == pytest.approx((10 * common + 3 * apart(float(special.polygamma(1, 5.0)))) / 13)
+
+
+def test_a_hair_more_than_chance_is_pooled_as_well():
+    variance, freedom = moderated_variance(apart(1e-12), [3, 3])
+    assert np.isinf(freedom).all()
+    assert variance == pytest.approx([apart(1e-12).mean()] * 2)
+
+
+def test_lira_with_moderated_spread_is_students_predictive_distribution():
+    rng = np.random.default_rng(6)
+    shadows, unseen = rng.normal(size=(6, 40)) * np.exp(rng.normal(size=40)), rng.random((6, 40)) < 0.6
+    unseen[0], unseen[1:, 0] = True, False  # one example has a single shadow
+    target = rng.normal(size=40)
+    own = [shadows[unseen[:, i], i] for i in range(40)]
+    counts = np.array([len(x) for x in own])
+    assert counts.min() == 1
+    spread, freedom = moderated_variance([x.var(ddof=1) if len(x) > 1 else 0.0 for x in own], counts - 1)
+    expected = [
+        stats.t(freedom[i], own[i].mean(), np.sqrt(spread[i] * (1 + 1 / counts[i]))).logcdf(target[i])
+        for i in range(40)
+    ]
+    np.testing.assert_allclose(lira_offline(target, shadows, unseen, spread="moderated"), expected)

@@ -75,10 +75,22 @@ def test_the_tie_to_the_labels_that_is_the_wrong_way_round_is_twice_off(original
     np.testing.assert_allclose(mirrored, 2, rtol=1e-3)
 
 
-def test_features_that_never_vary_have_no_direction() -> None:
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("alive", [1, 2])
+def test_features_that_never_vary_have_no_direction(alive: int, unit: float) -> None:
     features = np.zeros((400, 5))
-    features[:, :2] = np.random.default_rng(5).normal(size=(400, 2))
-    assert len(Spectrum.fit([(features, np.arange(400) % 2)], 2).scales) == 2
+    features[:, :alive] = unit * np.random.default_rng(5).normal(size=(400, alive))
+    assert len(Spectrum.fit([(features, np.arange(400) % 2)], 2).scales) == alive
+
+
+def test_a_handful_of_vectors_carries_one_direction() -> None:
+    features = np.random.default_rng(7).normal(size=(4, 6))
+    assert len(Spectrum.fit([(features, np.arange(4) % 2)], 2).scales) == 1
+
+
+def test_images_that_are_all_alike_are_tied_to_no_label(original: Spectrum) -> None:
+    alike = np.full((30, len(original.scales)), 0.7)
+    np.testing.assert_allclose(original.label_error(alike, np.arange(30) % K), 1)
 
 
 def test_no_more_eigenvectors_are_used_than_the_sample_can_carry() -> None:

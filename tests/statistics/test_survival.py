@@ -66,3 +66,25 @@ def test_a_set_that_falls_at_half_the_radius_is_seen() -> None:
     assert ratio.high < 1
     assert ratio.low is not None
     assert ratio.low < 0.5 < ratio.high
+
+
+@pytest.mark.parametrize(
+    ("fallen", "median"),
+    [
+        ((4, 4, 2), 2**1.25),  # 60 % stand at 2 and 20 % at 4: a quarter of the way in the logarithm
+        ((8, 0, 2), 0.5 / 0.8),  # 20 % stand at 1: from 0 on the way is straight
+        ((0, 0, 5, 5), 4.0),  # half stand at the last radius of the grid
+        ((2, 0, 0, 8), np.inf),  # some have fallen, but never half
+    ],
+)
+def test_between_two_radii_the_way_goes_by_the_logarithm_and_from_nothing_straight(
+    fallen: tuple[int, ...], median: float
+) -> None:
+    at = dict(zip(((1.0, 4.0, np.inf) if len(fallen) == 3 else (1.0, 2.0, 4.0, np.inf)), fallen, strict=True))
+    radii = np.repeat(list(at), list(at.values()))[None]
+    assert median_radius(radii, [1, 2, 4], np.random.default_rng(0)).value == pytest.approx(median)
+
+
+def test_a_ratio_is_ours_over_theirs() -> None:
+    ours, theirs = np.array([[2.0] * 5 + [4.0] * 5]), np.array([[4.0] * 5 + [8.0] * 5])
+    assert median_ratio(ours, theirs, [1, 2, 4, 8], np.random.default_rng(0)).value == pytest.approx(0.5)

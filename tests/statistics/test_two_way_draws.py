@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 from ddaudit.statistics import two_way_draws
 from ddaudit.statistics.intervals import Interval
 from ddaudit.statistics.scores_over_seeds import score_difference_over_seeds
-from ddaudit.statistics.two_way_draws import Drawn, drawn_auroc, drawn_means, interval_of, power_of_shift
+from ddaudit.statistics.two_way_draws import Drawn, drawn_auroc, drawn_means, interval_of, power_of_shift, stretch
+from ddaudit.statistics.variance_components import residual_variance
 
 
 def first(means: np.ndarray) -> np.ndarray:
@@ -44,6 +45,38 @@ def test_of_models_alone_the_interval_is_students(monkeypatch: pytest.MonkeyPatc
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02 * (high - low))
     explained = Drawn.of(by_model, still, by_model.var(0, ddof=1) / 4, 100, rng)  # by the images, all of it
     assert (explained.moved == 0).all()
+
+
+def test_few_models_and_few_images_stretch_by_satterthwaites_degrees_of_freedom() -> None:
+    rng = np.random.default_rng(6)
+    by_images, by_models, own = rng.normal(size=(500, 1)), 2 * rng.normal(size=(500, 1)), 0.8
+    kind = Drawn(np.zeros(1), by_images, by_models, np.full(1, own), models=3, images=5)
+    of_images, shown = by_images.var(), by_models.var()
+    freedom = (of_images + own**2 * shown) ** 2 / (of_images**2 / 4 + shown**2 / 2)
+    for confidence in (0.8, 0.95):
+        tail = (1 + confidence) / 2
+        expected = stats.t.ppf(tail, freedom) / stats.norm.ppf(tail)
+        assert stretch(first, kind, confidence=confidence) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"such as 0\.95"):
+        stretch(first, kind, confidence=95)
+
+
+def test_what_images_explain_of_areas_is_taken_out_of_the_models_share() -> None:
+    rng = np.random.default_rng(7)
+    inside, outside = 1 + rng.normal(size=(4, 30)), rng.normal(size=(4, 20)) + rng.normal(size=(4, 1))
+    (areas,) = drawn_auroc([inside], [[outside]], rng)
+    won = inside[:, :, None] > outside[:, None, :]
+    noise = residual_variance(won.mean(2)) + residual_variance(won.mean(1))
+    assert 0 < noise < won.mean((1, 2)).var(ddof=1) / 4
+    assert areas.own == pytest.approx(np.sqrt(1 - noise / (won.mean((1, 2)).var(ddof=1) / 4)))
+
+
+def test_a_drawn_inside_image_moves_the_area_its_own_way() -> None:
+    # Two inside images, one above everything and one below: a draw of the first alone has an area of 1.
+    inside, outside = np.array([[2.0, -2.0]] * 2), np.array([[0.0, 1.0]] * 2)
+    (areas,) = drawn_auroc([inside], [[outside]], np.random.default_rng(8))
+    drawn = np.random.default_rng(8).multinomial(2, [0.5, 0.5], two_way_draws.RESAMPLES)
+    np.testing.assert_allclose(areas.by_images[:, 0], drawn[:, 0] / 2 - 0.5)
 
 
 def test_of_two_groups_that_models_alone_tell_apart_the_interval_is_welchs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +142,4 @@ def test_the_power_of_a_shift_is_that_of_the_normal_test() -> None:
     simulated = (rng.normal(-0.08, error, 100_000) + 0.05 < 0).mean()
     assert power_of_shift(interval, 0.08) == pytest.approx(simulated, abs=0.01)
     assert power_of_shift(Interval(0.0, None, None, 0.95, 100), 0.08) is None
+    assert power_of_shift(Interval(0.0, 0.0, 0.0, 0.95, 100), 0.08) == 1

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from ddaudit.statistics.variance_components import error_of_difference
+from ddaudit.statistics.variance_components import (
+    Component,
+    combine,
+    error_of_difference,
+    residual_variance,
+    seed_component,
+)
 
 
-@pytest.mark.parametrize(("seeds", "spread"), [((4, 4), 0.3), ((10, 3), 0.5)])
+@pytest.mark.parametrize(("seeds", "spread"), [((4, 4), 0.3), ((10, 3), 0.5), ((2, 2), 0.4)])
 def test_the_error_of_a_difference_is_that_of_new_seeds_and_images(seeds: tuple[int, int], spread: float) -> None:
     rng, images = np.random.default_rng(0), 200
     squares, differences = [], []
@@ -24,3 +31,32 @@ def test_one_seed_adds_nothing_of_its_own() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.random((1, 50)), rng.random((1, 50))
     assert error_of_difference(a, b) == pytest.approx(np.std((a - b)[0], ddof=1) / 50**0.5)
+
+
+def test_the_residual_is_that_of_the_least_squares_fit_of_seeds_and_images() -> None:
+    table = np.random.default_rng(2).normal(size=(3, 5))
+    rows, columns = np.indices(table.shape)
+    design = np.hstack([np.eye(3)[rows.ravel()], np.eye(5)[columns.ravel()]])
+    fit = design @ np.linalg.lstsq(design, table.ravel(), rcond=None)[0]
+    assert residual_variance(table) == pytest.approx(np.square(table.ravel() - fit).sum() / (2 * 4) / 15)
+
+
+def test_a_mean_of_values_has_students_interval() -> None:
+    values = np.random.default_rng(3).normal(size=7)
+    variance, quantile = combine([Component.of_mean(values)], 0.9)
+    low, high = stats.t.interval(0.9, 6, values.mean(), stats.sem(values))
+    assert 2 * quantile * np.sqrt(variance) == pytest.approx(high - low)
+
+
+def test_degrees_of_freedom_are_satterthwaites_and_nothing_is_added_by_what_does_not_vary() -> None:
+    table = np.add.outer([0.0, 1.0, 5.0], np.random.default_rng(4).normal(size=6))
+    table += np.random.default_rng(5).normal(0, 0.1, table.shape)
+    found = seed_component(table)
+    between = table.mean(1).var(ddof=1) / 3
+    within = residual_variance(table)
+    assert found.variance == pytest.approx(between - within)
+    freedom = found.variance**2 / (between**2 / 2 + within**2 / 10)
+    assert combine([found], 0.95)[1] == pytest.approx(stats.t.ppf(0.975, freedom))
+    alike = seed_component(np.add.outer(np.zeros(3), np.arange(6.0)) + 0.1 * np.eye(3, 6))
+    assert alike.variance == 0
+    assert combine([found, alike], 0.95) == pytest.approx(combine([found], 0.95))
