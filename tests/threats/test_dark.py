@@ -1,4 +1,4 @@
-"""A backdoor goes into a finished set without raw data: strong, and next to free of charge for clean accuracy."""
+"""A backdoor goes into a finished set without raw data: strong, and at little cost of clean accuracy."""
 
 from dataclasses import replace
 
@@ -25,11 +25,16 @@ CPU = torch.device("cpu")
 def test_a_backdoor_of_finished_digits_is_strong_and_costs_little_accuracy(
     clean: LabelledImages, digits: Original
 ) -> None:
-    planted = Dark(target=3).plant(clean, 0, CPU)
-    found = measure(planted, clean, digits.test, fast(threads=1, pixels=64), 0, CPU, models=2)
-    assert found.success.value > 0.3
-    assert found.by_chance.value < 0.1
-    assert found.accuracy.value > found.clean_accuracy.value - 0.05
+    """Of three classes: what it costs differs by class, 4 points to 3 and 2 to the others, and two models of one class are luck."""
+    found = [
+        measure(
+            Dark(target=target).plant(clean, 0, CPU), clean, digits.test, fast(threads=1, pixels=64), 0, CPU, models=2
+        )
+        for target in (0, 3, 6)
+    ]
+    assert min(one.success.value for one in found) > 0.5
+    assert max(one.by_chance.value for one in found) < 0.1
+    assert np.mean([one.clean_accuracy.value - one.accuracy.value for one in found]) < 0.05
 
 
 @pytest.fixture
