@@ -114,6 +114,14 @@ def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
     assert [key for key, row in rows.items() if backdoor_published.line(key, row) not in text] == []
 
 
+def test_the_page_has_the_table_of_the_known_triggers():
+    import known_triggers
+
+    wanted = known_triggers.lines(json.loads((RESULTS / "known_triggers.json").read_text(encoding="utf-8")))
+    assert len(wanted) > 2
+    assert "\n".join(wanted) in page("backdoors")
+
+
 def test_the_tables_that_quote_whole_scans_are_those_of_the_scans():
     import scan_tables
 

@@ -30,8 +30,13 @@ SHOWN_TRIGGERS, SHOWN_IMAGES = 12, 8
 
 
 @dataclass(eq=False)
-class _Trial:
-    """The battery, tried on models of S and of clean sets alike."""
+class KnownTriggers:
+    """The battery, tried on models of S and of clean sets alike.
+
+    Parameters
+    ----------
+    case : AuditCase
+    """
 
     case: AuditCase
 
@@ -94,7 +99,11 @@ class _Trial:
     @cached_property
     def null_z(self) -> np.ndarray:
         """(sets,): how far each clean set's own suspect stands out from the others."""
-        return np.array([suspect_of(one, np.delete(self.null, i, 0)).z for i, one in enumerate(self.null)])
+        return np.array([suspect_of(one, np.delete(self.null, i, 0), self.count).z for i, one in enumerate(self.null)])
+
+    def suspect(self, rates: np.ndarray) -> Suspect:
+        """Where such rates stand out most from those of the clean sets."""
+        return suspect_of(rates, self.null, self.count)
 
     def p(self, suspect: Suspect) -> float:
         """Over all triggers and classes together."""
@@ -104,7 +113,7 @@ class _Trial:
         """How often a planted trigger of the battery is found, with its class, when its set is judged as S is."""
         planted, found = self.planted, 0
         for plant in planted:
-            suspect = suspect_of(self.rates(plant.data), self.null)
+            suspect = self.suspect(self.rates(plant.data))
             found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(planted))
         kinds = " or ".join(dict.fromkeys(plant.described for plant in planted))
@@ -124,7 +133,7 @@ class _Trial:
 
 
 def _cost(case: AuditCase) -> list[Work]:
-    trial = _Trial(case)
+    trial = KnownTriggers(case)
     study, config = trial.study, case.config
     further = [(one, study.recipe, i) for one in trial.further for i in range(config.inversion_models)]
     sets = 1 + config.inversion_controls + len(trial.further) + config.inversion_planted
@@ -160,7 +169,7 @@ def known_triggers(case: AuditCase) -> CheckResult:
     ----------
     Gu et al. 2017 (BadNets); Chen et al. 2017 (blended); Barni et al. 2019 (SIG); Nguyen and Tran 2021 (WaNet); Liu et al., NDSS 2023.
     """
-    trial = _Trial(case)
+    trial = KnownTriggers(case)
     accuracy = float(case.correct(trial.study.models(case.audited)).mean())
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return known_triggers.result(
@@ -169,7 +178,7 @@ def known_triggers(case: AuditCase) -> CheckResult:
         )
     trial.ahead()
     rates = trial.rates(case.audited)
-    suspect = suspect_of(rates, trial.null)
+    suspect = trial.suspect(rates)
     p = trial.p(suspect)
     success = trial.success(suspect, case.audited)
     power = trial.power()
@@ -206,7 +215,7 @@ def _finding(p: float, name: str, target: str, success: Interval, tried: int) ->
     return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
 
 
-def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: _Trial) -> list[Metric]:
+def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: KnownTriggers) -> list[Metric]:
     clean = trial.null[:, suspect.trigger, suspect.target]
     return [
         Metric(name="p_value[known]", value=p, n=len(trial.null), confidence=None, better="higher"),
@@ -231,9 +240,9 @@ def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, t
     ]
 
 
-def _evidence(case: AuditCase, trial: _Trial, rates: np.ndarray, suspect: Suspect) -> list[Evidence]:
+def _evidence(case: AuditCase, trial: KnownTriggers, rates: np.ndarray, suspect: Suspect) -> list[Evidence]:
     names, test = list(case.reference.classes), case.reference.test
-    z = standing(rates, trial.null)
+    z = standing(rates, trial.null, trial.count)
     worst = np.argsort(-z.max(1), kind="stable")[:SHOWN_TRIGGERS]
     called, trigger = list(trial.triggers)[suspect.trigger], list(trial.triggers.values())[suspect.trigger]
     shown = test.pixels(trial.rows[test.labels[trial.rows] != suspect.target][:SHOWN_IMAGES])

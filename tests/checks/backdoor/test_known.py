@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.battery import battery, turned
+from ddaudit.checks.backdoor.battery import angles, battery, suspect_of, turned
 from ddaudit.checks.backdoor.known import known_triggers
 from ddaudit.checks.backdoor.known_rates import known_rates
 from ddaudit.data.originals import Original
@@ -101,3 +102,30 @@ def test_only_images_that_the_trigger_turns_are_counted() -> None:
     assert rates.shape == (2, 10)
     assert rates[0, 7] == 1.0  # both of the two that count
     assert rates.sum() == 1.0
+
+
+def shares(rng: np.random.Generator, odds: np.ndarray, images: int = 100) -> np.ndarray:
+    """Binomial shares of images that are turned, from log odds."""
+    return rng.binomial(images, 1 / (1 + np.exp(-odds))) / images
+
+
+def test_a_class_to_which_everything_is_a_short_way_does_not_stand_out_and_a_trigger_of_its_own_does() -> None:
+    rng = np.random.default_rng(0)
+    usual = np.linspace(-4, 0, 30)[:, None] + np.zeros((30, 10))  # faint waves to large squares
+    null = shares(rng, np.broadcast_to(usual, (20, 30, 10)))
+    near, planted = usual.copy(), usual.copy()
+    near[:, 3] += 1.5  # 3 is near for every trigger
+    planted[7, 3] += 3.0
+    drawn_in, accused = (suspect_of(shares(rng, one), null, 100) for one in (near, planted))
+    assert (accused.trigger, accused.target) == (7, 3)
+    assert accused.z > 8 > 5 > drawn_in.z
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
+def test_shares_near_nothing_and_near_a_half_scatter_alike_as_angles(share: float) -> None:
+    counts = np.arange(101)
+    weights = binom.pmf(counts, 100, share)
+    turns = angles(counts / 100, 100)
+    mean = (weights * turns).sum()
+    spread = np.sqrt((weights * (turns - mean) ** 2).sum())
+    assert spread == pytest.approx(1 / (2 * np.sqrt(100.5)), rel=0.02)
