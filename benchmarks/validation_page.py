@@ -142,7 +142,8 @@ def backdoors(rows: list[Row]) -> str:
     alarms = {level: sum(row["pillars"]["backdoor"] == level for row in looked) for level in ("fail", "warn")}
     return (
         "## False alarms of the backdoor pillar\n\nNone of these sets is known to carry a trigger; those whose models reach less than twice chance are not assessable and not here. Of "
-        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check:\n\n"
+        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check. "
+        "DD-BKD-KNOWN judged all scans of this page by the statistic that it had before [its present one](backdoors.md#known-triggers):\n\n"
         + table(["set", "DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS", "pillar"], lines)
     )
 
