@@ -6,6 +6,7 @@ tables are (sets, n): one row a distillation, one column an example.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -304,10 +305,10 @@ def power_over_pairs(areas: npt.ArrayLike, true_auc: float, alpha: float) -> flo
 
 
 def _t(areas: Array, expected: float) -> float:
-    error = dependence(areas.size) * stats.sem(areas)
-    return (
-        float((areas.mean() - expected) / error) if error > 0 else float(np.inf * np.sign(areas.mean() - expected) or 0)
-    )
+    difference, error = float(areas.mean()) - expected, dependence(areas.size) * float(stats.sem(areas))
+    if error > 0:
+        return difference / error
+    return math.copysign(math.inf, difference) if difference else 0.0
 
 
 def dependence(pairs: int) -> float:

@@ -143,3 +143,47 @@ def test_a_spread_that_hardly_stands_out_of_the_noise_may_be_none() -> None:
 def test_two_models_are_enough_for_an_interval() -> None:
     two = replace(noisy(0.5 + 0.08 * np.linspace(-1, 1, K), 0.01), models=2)
     assert interval_of_spread(lambda x: x.std(-1), two, np.full(K, 0.5)).low is not None
+
+
+def test_the_limits_are_the_spreads_at_which_what_was_seen_is_an_outer_quantile_of_noise_that_leans() -> None:
+    rng = np.random.default_rng(20)
+    even, draws = np.full(3, 0.6), 0.02 * (rng.exponential(size=(1000, 3)) - 1)
+    means = np.array([0.5, 0.55, 0.75])
+    # So many images and models that nothing is stretched.
+    kind = Drawn(means, draws, np.zeros_like(draws), np.zeros(3), models=10**9, images=10**9)
+
+    def largest_lead(accuracies: np.ndarray) -> np.ndarray:
+        return accuracies.max(-1) - np.median(accuracies, -1)
+
+    def angle(share: np.ndarray) -> np.ndarray:
+        return np.arcsin(np.sqrt(share))
+
+    def pulled(scale: float, noise: np.ndarray) -> np.ndarray:
+        return largest_lead(np.sin(angle(even) + scale * (angle(means) - angle(even)) + noise) ** 2)
+
+    noise, found = angle(means + draws) - angle(means), interval_of_spread(largest_lead, kind, even)
+    assert found.value == pytest.approx(0.2)
+    for end, quantile in ((found.low, 0.975), (found.high, 0.025)):
+        scales = np.linspace(0, 1.4, 1401)
+        seen = np.array([np.quantile(pulled(scale, noise), quantile) for scale in scales])
+        crossing = np.flatnonzero(np.diff(np.sign(seen - 0.2)))
+        assert len(crossing) == 1
+        assert end == pytest.approx(pulled(scales[crossing[0]], np.zeros(3)), abs=1e-3)
+
+
+def test_a_spread_that_some_draws_hide_at_any_scale_is_bounded_by_a_hundred_times_what_was_seen() -> None:
+    draws = np.zeros((1000, K))
+    draws[:100] = -1  # every class wrong, in one draw of ten
+    means = 0.5 + 1e-4 * np.linspace(-1, 1, K)
+    kind = Drawn(means, draws, np.zeros_like(draws), np.zeros(K), models=10**9, images=10**9)
+    found = interval_of_spread(lambda x: x.std(-1), kind, np.full(K, 0.5))
+    assert found.high == pytest.approx(100 * found.value, rel=0.01)
+
+
+def test_a_single_model_has_a_spread_without_limits_but_no_confidence_in_percent() -> None:
+    one = Drawn(np.linspace(0, 1, K), np.zeros((10, K)), np.zeros((10, K)), np.zeros(K), models=1, images=900)
+    found = interval_of_spread(lambda x: x.std(-1), one, np.full(K, 0.5))
+    assert (found.low, found.high) == (None, None)
+    assert found.value == pytest.approx(np.linspace(0, 1, K).std())
+    with pytest.raises(ValueError, match=r"such as 0\.95"):
+        interval_of_spread(lambda x: x.std(-1), one, np.full(K, 0.5), confidence=95)

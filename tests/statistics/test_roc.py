@@ -223,6 +223,8 @@ def test_power_with_many_examples_is_that_of_the_normal_test_and_too_few_have_no
         power_of_auc(2, 2, 0.9)
     with pytest.raises(TooFewExamplesError, match="1 members"):
         power_of_auc(1, 1000, 0.9)
+    with pytest.raises(TooFewExamplesError, match="1 members"):  # no interval, however low its confidence
+        power_of_auc(1, 1000, 0.9, alpha=0.9)
 
 
 def hanley_mcneil(area, n, m):
@@ -239,21 +241,21 @@ def test_without_overlap_the_limit_is_the_area_that_lies_a_quantile_from_one(con
     assert found.high == 1
 
 
-def test_the_power_of_few_examples_takes_students_quantile():
-    n, m = 12, 15
+@pytest.mark.parametrize(("n", "m", "alpha"), [(12, 15, 0.05), (2, 40, 0.9)])
+def test_the_power_of_few_examples_takes_students_quantile(n, m, alpha):
     a, b = 1 / (12 * n), 1 / (12 * m)
     freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
 
     def critical(n, m):
         def excess(area):
             error = np.sqrt(hanley_mcneil(area, n, m)) / (area * (1 - area))
-            return np.log(area / (1 - area)) - stats.t.ppf(0.975, freedom) * error
+            return np.log(area / (1 - area)) - stats.t.ppf(1 - alpha / 2, freedom) * error
 
         return optimize.brentq(excess, 0.5, 0.86)
 
     deviation = np.sqrt(hanley_mcneil(0.8, n, m))
     expected = stats.norm.sf(critical(n, m), 0.8, deviation) + stats.norm.cdf(1 - critical(m, n), 0.8, deviation)
-    assert power_of_auc(n, m, 0.8) == pytest.approx(expected)
+    assert power_of_auc(n, m, 0.8, alpha) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
@@ -273,6 +275,9 @@ def test_where_nearly_everybody_may_be_accused_the_rate_ends_at_one():
     found = tpr_at_fpr(rng.normal(size=300), rng.normal(size=2000), 0.9995)
     assert found.value > 0.99
     assert found.high == 1
+    few_below = tpr_at_fpr(np.repeat([2.0, -9.0], [990, 10]), np.linspace(-1, 1, 2000), 0.9995)
+    assert (few_below.value, few_below.high) == (0.99, 1)
+    assert tpr_at_fpr(np.full(200, -9.0), np.linspace(-1, 1, 2000), 0.9995).high == 1  # the threshold may lie below all
 
 
 def test_two_examples_a_side_are_enough_for_an_interval():

@@ -157,3 +157,111 @@ def test_rows_that_are_no_pairs_and_too_few_pairs_are_refused() -> None:
         leave_pair_out(observed, np.roll(member, 1, axis=0))
     with pytest.raises(TooFewExamplesError, match="three pairs are the least"):
         leave_pair_out(observed.of(slice(0, 4)), member[:4])
+
+
+def test_every_attack_scores_a_target_by_what_its_own_paper_compares_it_with() -> None:
+    observed, member = planted(np.random.default_rng(11), leak=0.5, pairs=4, labels=np.arange(30) % 3)
+    found = leave_pair_out(observed, member)
+    assert (found["loss"] == observed.phi).all()
+    for target in range(8):
+        others = [other for other in range(8) if other // 2 != target // 2]
+        for attack, seen in (("calibrated", observed.phi), ("nearest", observed.nearness)):
+            without = [np.mean([seen[o, x] for o in others if not member[o, x]]) for x in range(30)]
+            np.testing.assert_allclose(found[attack][target], seen[target] - without)
+        probability = 1 / (1 + np.exp(-observed.phi))
+        ratio = probability[target] / probability[others].mean(0)
+        # Zarifzadeh et al.: beaten by a factor of two, the example itself among the population.
+        beaten = [(ratio[x] / ratio >= 2).mean() for x in range(30)]
+        np.testing.assert_allclose(found["rmia"][target], beaten)
+
+
+def test_halves_that_are_no_pairs_are_refused_and_three_pairs_are_enough() -> None:
+    observed, member = planted(np.random.default_rng(12), leak=0.5, pairs=3)
+    assert leave_pair_out(observed, member)["loss"].shape == (6, 1000)
+    with pytest.raises(TooFewExamplesError, match="three pairs are the least"):
+        leave_pair_out(observed.of(slice(4)), member[:4])
+    apart = member[[0, 2, 1, 3, 4, 5]]
+    for call in (
+        lambda: leave_pair_out(observed, apart),
+        lambda: pair_aucs(observed.phi, apart),
+        lambda: tpr_over_pairs(observed.phi, apart, 0.1, np.random.default_rng(0)),
+    ):
+        with pytest.raises(ValueError, match="two halves of one pool"):
+            call()
+
+
+def test_p_is_students_of_the_stretched_error() -> None:
+    observed, member = planted(np.random.default_rng(13), leak=0.2)
+    scores = leave_pair_out(observed, member)["calibrated"]
+    areas = pair_aucs(scores, member)
+    t = stats.ttest_1samp(areas, 0.5).statistic / dependence(6)
+    assert p_above_chance(scores, member) == pytest.approx(stats.t.sf(t, 5))
+    assert p_off_chance(scores, member) == pytest.approx(2 * stats.t.sf(t, 5))
+    assert p_above_chance(-scores, member) == pytest.approx(stats.t.cdf(t, 5))
+    assert p_off_chance(-scores, member) == pytest.approx(2 * stats.t.sf(t, 5))
+
+
+@pytest.mark.parametrize(("raised", "above", "off"), [(0, 0.5, 1), (1, 0, 0), (-1, 1, 0)])
+def test_areas_without_any_spread_are_judged_by_their_side_alone(raised: int, above: float, off: float) -> None:
+    member = complementary_halves(np.zeros(20, int), 3, np.random.default_rng(0))
+    assert p_above_chance(raised * member, member) == above
+    assert p_off_chance(raised * member, member) == off
+
+
+@pytest.mark.parametrize("pairs", [3, 6])
+def test_the_power_of_few_pairs_is_that_of_the_test_with_their_degrees_of_freedom(pairs: int) -> None:
+    rng = np.random.default_rng(14)
+    areas = 0.5 + 0.01 * stats.norm.ppf((np.arange(pairs) + 0.5) / pairs)
+    spread = areas.std(ddof=1)
+    shared = spread * ((dependence(pairs) ** 2 - 1) / pairs) ** 0.5  # moves all areas of a table together
+    samples = rng.normal(0.53, spread, size=(200_000, pairs)) + rng.normal(0, shared, size=(200_000, 1))
+    error = dependence(pairs) * samples.std(1, ddof=1) / pairs**0.5
+    shown = (samples.mean(1) - 0.5) / error > stats.t.isf(0.05, pairs - 1)
+    assert power_over_pairs(areas, 0.53, 0.05) == pytest.approx(shown.mean(), abs=0.005)
+    assert power_over_pairs(np.full(pairs, 0.5), 0.53, 0.05) == 1
+
+
+def test_a_rate_stands_for_ten_non_members_even_where_rounding_says_less() -> None:
+    member = complementary_halves(np.zeros(101, int), 3, np.random.default_rng(0))
+    nonmembers = int((~member).sum())
+    assert nonmembers * (10 / nonmembers) < 10  # in floating point
+    assert tpr_over_pairs(member * 1.0, member, 10 / nonmembers, np.random.default_rng(0)).value == 1
+    with pytest.raises(TooFewExamplesError):
+        tpr_over_pairs(member * 1.0, member, 9.99 / nonmembers, np.random.default_rng(0))
+
+
+def test_the_rate_is_exact_where_the_share_of_non_members_is_no_whole_number_and_a_member_scores_lowest() -> None:
+    observed, member = planted(np.random.default_rng(15), leak=1.0, labels=np.zeros(50, int))
+    scores = leave_pair_out(observed, member)["calibrated"]
+    scores.ravel()[np.flatnonzero(member)[0]] = scores.min() - 1
+    for fpr in (0.07, 0.113, 0.995):
+        found = tpr_over_pairs(scores, member, fpr, np.random.default_rng(0), resamples=50)
+        assert found.value == tpr_at_fpr(scores[member], scores[~member], fpr).value
+
+
+def test_rates_and_their_limits_stay_between_nothing_and_everything() -> None:
+    member = complementary_halves(np.zeros(60, int), 3, np.random.default_rng(0))
+    for scores, rate in ((1.0 * member, 1), (-1.0 * member, 0)):
+        found = tpr_over_pairs(scores, member, 0.1, np.random.default_rng(0))
+        assert (found.low, found.value, found.high) == (rate, rate, rate)
+    # One pair in three shows all of its members, the others none: limits that are stretched would leave [0, 1].
+    scores = np.where(np.arange(6)[:, None] < 2, member, -1.0 * member)
+    found = tpr_over_pairs(scores, member, 0.1, np.random.default_rng(0))
+    band = roc_over_pairs(scores, member, [0.1], np.random.default_rng(0))
+    assert (found.low, found.high) == (0, 1)
+    assert (band.low[0], band.high[0]) == (0, 1)
+
+
+def test_the_bands_ends_are_the_stretched_percentiles_of_pairs_drawn_again() -> None:
+    observed, member = planted(np.random.default_rng(16), leak=1.0, pairs=8)
+    scores = leave_pair_out(observed, member)["calibrated"]
+    band = roc_over_pairs(scores, member, [0.05], np.random.default_rng(0), resamples=400)
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(400):
+        rows = np.concatenate([[2 * pair, 2 * pair + 1] for pair in rng.integers(8, size=8)])
+        inside = member[rows]
+        drawn.append(tpr_at_fpr(scores[rows][inside], scores[rows][~inside], 0.05).value)
+    confidence = small_sample_confidence(8, 0.95)
+    ends = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    wanted = band.tpr[0] + dependence(8) * (ends - band.tpr[0])
+    assert (band.low[0], band.high[0]) == pytest.approx(tuple(wanted))

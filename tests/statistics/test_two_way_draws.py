@@ -35,28 +35,42 @@ def test_means_and_areas_are_the_plain_ones() -> None:
     np.testing.assert_allclose(areas.moved.mean(0), 0, atol=0.01)
 
 
-def test_of_models_alone_the_interval_is_students(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("models", [2, 4])
+def test_of_models_alone_the_interval_is_students(monkeypatch: pytest.MonkeyPatch, models: int) -> None:
     monkeypatch.setattr(two_way_draws, "RESAMPLES", 100_000)
     rng = np.random.default_rng(3)
-    by_model = rng.normal(size=(4, 1))
+    by_model = rng.normal(size=(models, 1))
     still = np.zeros((100_000, 1))
     found = interval_of(first, Drawn.of(by_model, still, [0.0], 100, rng))
-    low, high = stats.t.interval(0.95, 3, by_model.mean(), stats.sem(by_model[:, 0]))
+    low, high = stats.t.interval(0.95, models - 1, by_model.mean(), stats.sem(by_model[:, 0]))
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02 * (high - low))
-    explained = Drawn.of(by_model, still, by_model.var(0, ddof=1) / 4, 100, rng)  # by the images, all of it
+    explained = Drawn.of(by_model, still, by_model.var(0, ddof=1) / models, 100, rng)  # by the images, all of it
     assert (explained.moved == 0).all()
+    assert (Drawn.of(np.ones((models, 1)), still, [0.0], 100, rng).moved == 0).all()  # no two models differ
 
 
-def test_few_models_and_few_images_stretch_by_satterthwaites_degrees_of_freedom() -> None:
+def test_of_images_alone_the_interval_leans_as_its_draws_do() -> None:
+    draws = stats.expon.ppf((np.arange(1000) + 0.5) / 1000)[:, None] - 1
+    kind = Drawn(np.zeros(1), draws, np.zeros((1000, 1)), np.zeros(1), models=4, images=10_000)
+    found = interval_of(first, kind)
+    assert (found.low, found.high) == pytest.approx(stats.expon.interval(0.95, loc=-1), abs=0.02)
+
+
+@pytest.mark.parametrize(("models", "images"), [(3, 5), (2, 2)])
+def test_few_models_and_few_images_stretch_by_satterthwaites_degrees_of_freedom(models: int, images: int) -> None:
     rng = np.random.default_rng(6)
-    by_images, by_models, own = rng.normal(size=(500, 1)), 2 * rng.normal(size=(500, 1)), 0.8
-    kind = Drawn(np.zeros(1), by_images, by_models, np.full(1, own), models=3, images=5)
-    of_images, shown = by_images.var(), by_models.var()
-    freedom = (of_images + own**2 * shown) ** 2 / (of_images**2 / 4 + shown**2 / 2)
+    by_images, by_models, own = rng.exponential(size=(500, 1)), 2 * rng.normal(size=(500, 1)), 0.8
+
+    def bounded(means: np.ndarray) -> np.ndarray:
+        return np.maximum(first(means), -0.5)
+
+    kind = Drawn(np.zeros(1), by_images, by_models, np.full(1, own), models, images)
+    of_images, shown, of_models = (bounded(move).var() for move in (by_images, by_models, own * by_models))
+    freedom = (of_images + of_models) ** 2 / (of_images**2 / (images - 1) + shown**2 / (models - 1))
     for confidence in (0.8, 0.95):
         tail = (1 + confidence) / 2
         expected = stats.t.ppf(tail, freedom) / stats.norm.ppf(tail)
-        assert stretch(first, kind, confidence=confidence) == pytest.approx(expected)
+        assert stretch(bounded, kind, confidence=confidence) == pytest.approx(expected)
     with pytest.raises(ValueError, match=r"such as 0\.95"):
         stretch(first, kind, confidence=95)
 
@@ -130,6 +144,7 @@ def test_the_intervals_cover_new_models_on_new_images(monkeypatch: pytest.Monkey
 def test_one_model_has_no_interval() -> None:
     rng = np.random.default_rng(5)
     one, four = drawn_means([rng.random((1, 1, 20)), rng.random((4, 1, 20))], rng)
+    assert (one.moved == one.by_images).all()
     found = interval_of(first, one)
     assert found == Interval(found.value, None, None, 0.95, 20)
     assert interval_of(difference, four, one).low is None
@@ -143,3 +158,14 @@ def test_the_power_of_a_shift_is_that_of_the_normal_test() -> None:
     assert power_of_shift(interval, 0.08) == pytest.approx(simulated, abs=0.01)
     assert power_of_shift(Interval(0.0, None, None, 0.95, 100), 0.08) is None
     assert power_of_shift(Interval(0.0, 0.0, 0.0, 0.95, 100), 0.08) == 1
+
+
+def test_a_number_that_no_draw_has_is_given_no_interval_and_no_stretch() -> None:
+    (four,) = drawn_means([np.random.default_rng(0).random((4, 1, 20))], np.random.default_rng(1))
+
+    def undefined(means: np.ndarray) -> np.ndarray:
+        return np.where(means[..., 0] == four.means[0], means[..., 0], np.nan)
+
+    assert stretch(undefined, four, confidence=0.95) == pytest.approx(1)
+    found = interval_of(undefined, four)
+    assert (found.value, found.low, found.high) == (pytest.approx(four.means[0]), None, None)
