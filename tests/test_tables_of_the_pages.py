@@ -114,6 +114,24 @@ def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
     assert [key for key, row in rows.items() if backdoor_published.line(key, row) not in text] == []
 
 
+def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
+    planted = {
+        key: row
+        for key, row in json.loads((RESULTS / "backdoor_published.json").read_text()).items()
+        if "target" in row
+    }
+    ten = [row for key, row in planted.items() if "cifar10_ipc10" in key and not key.startswith("kip")]
+    one = [row for key, row in planted.items() if "cifar10_ipc1," in key]
+    shares = [[round(100 * row["success"]) for row in rows] for rows in (ten, one)]
+    costs = [100 * (row["clean_accuracy"] - row["accuracy"]) for row in ten]
+    said = " ".join(page("papers").split())
+    assert f"{min(shares[0])} to {max(shares[0])} % follow it in five" in said
+    assert f"at {min(costs):.1f} to {max(costs):.1f} points less accuracy" in said
+    assert f"in three of one image a class {min(shares[1])} to {max(shares[1])} %" in said
+    assert {row["verdict"] for row in ten} == {"fail"}
+    assert "fail" not in {row["verdict"] for row in one}
+
+
 def test_the_page_has_the_table_of_the_known_triggers():
     import known_triggers
 
