@@ -2,9 +2,11 @@
 
     python benchmarks/published_accuracy.py FILE --original cifar10 --data-root DIR [--architecture ConvNet ...] [--seeds 3]
         [--pixel-space zscore] [--recipe published|fast] [--augmentation dsa] [--epochs N] [--out FILE]
+    python benchmarks/published_accuracy.py --recipes
 
 Trained models are kept by content: an interrupted run goes on where it stopped. Prints one Markdown row a line; ``--out`` adds the rows to a
-file of results, such as the one from which the table of docs/retraining.md was written.
+file of results, such as those from which the tables of docs/retraining.md were written: published_accuracy.json and, where recipes are compared,
+fast_recipe.json. ``--recipes`` prints the table of the latter.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from result_files import write_json
+from result_files import set_name, write_json
 
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
@@ -28,12 +30,14 @@ from ddaudit.training.registry import recipe_named
 from ddaudit.training.store import Store, default_folder
 from ddaudit.training.trainer import train
 
+RESULTS = Path(__file__).parent / "results"
+
 
 def main() -> None:
     """Train and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--original", required=True)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--original")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--architecture", nargs="+", default=["ConvNet"])
     parser.add_argument("--seeds", type=int, default=3)
@@ -44,8 +48,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--recipes", action="store_true")
     asked = parser.parse_args()
-
+    if asked.recipes:
+        print(
+            "\n".join(recipe_lines(*(read(RESULTS / name) for name in ("published_accuracy.json", "fast_recipe.json"))))
+        )
+        return
     original = load_original(asked.original, data_root=asked.data_root)
     distilled = open_distilled(asked.file)
     if asked.pixel_space:
@@ -77,8 +86,9 @@ def main() -> None:
             accuracies.append(float((model.logits(pixels).argmax(1) == labels).mean()))
         claim = distilled.claims.get(architecture)
         found = {
-            "set": asked.file.parent.name,
+            "set": set_name(asked.file),
             "architecture": architecture,
+            "recipe_name": asked.recipe,
             "recipe": recipe.on(architecture).sentence(),
             **vars(mean_t(100 * np.array(accuracies))),
             "claimed": 100 * claim.mean if claim else None,
@@ -91,9 +101,32 @@ def main() -> None:
 
 def add(out: Path, found: dict[str, Any]) -> None:
     """To the rows of a file; one of the same set, recipe and number of networks is replaced."""
-    rows = json.loads(out.read_text(encoding="utf-8")) if out.exists() else []
+    rows = read(out) if out.exists() else []
     kept = [one for one in rows if any(one[key] != found[key] for key in ("set", "recipe", "n"))]
     write_json(out, [*kept, found])
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def recipe_lines(published: list[dict[str, Any]], fast: list[dict[str, Any]]) -> list[str]:
+    """The table of ConvNets by the fast recipe, beside the published one with the most networks."""
+    table = ["| set | published (%) | fast (%) | difference (points) | networks |", "|---" * 5 + "|"]
+    for one in fast:
+        if one["recipe_name"] != "fast":
+            continue
+        others = [
+            other
+            for other in [*published, *fast]
+            if (other["set"], other["architecture"]) == (one["set"], "ConvNet") and other is not one
+        ]
+        other = max(others, key=lambda found: found["n"])
+        table.append(
+            f"| {one['set']} | {other['value']:.2f} | {one['value']:.2f} | {one['value'] - other['value']:+.2f} | {other['n']} and {one['n']} |"
+        )
+    return table
 
 
 def row(found: dict[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """Retraining by ddaudit beside a plain implementation of the reference loop: same machine, same run.
 
     python benchmarks/retraining.py FILE --original cifar10 --data-root DIR [--networks 5] [--epochs 300] [--workers N]
+    python benchmarks/retraining.py --table
 
 The plain loop is the field's evaluation as published (Zhao et al. 2021): DataLoader, eager, one network after the other with
 torch's default threads, accuracy of the last epoch. ddaudit trains the same networks through its executor into an empty store. Each
-runs in a process of its own, starts included; memory is the proportional set size of the process and its children, sampled. Prints a Markdown table.
+runs in a process of its own, starts included; memory is the proportional set size of the process and its children, sampled. What was
+measured is written to benchmarks/results/retraining.json; ``--table`` prints that of docs/retraining.md.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from result_files import set_name, write_json
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -36,35 +39,55 @@ from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import train, train_into
 
+RESULTS = Path(__file__).parent / "results" / "retraining.json"
+
 
 def main() -> None:
-    """Measure the machine, then both loops, and print."""
+    """Measure the machine, then both loops, and write; or print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--original", required=True)
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("--original")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--networks", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=300)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=["plain", "ddaudit"], help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
     if asked.only:
         print(json.dumps((plain if asked.only == "plain" else ours)(asked)))
         return
+    if not asked.table:
+        found = {
+            "set": set_name(asked.file),
+            "networks": asked.networks,
+            "epochs": asked.epochs,
+            "torch": torch.__version__,
+            "cores": os.cpu_count(),
+            "peak": matrix_product_peak(),
+            "work": asked.networks * (asked.epochs + 1) * flops_of_an_epoch(asked.file),
+            "loops": {name: in_a_process_of_its_own(name) for name in ("plain", "ddaudit")},
+        }
+        write_json(asked.out, found)
+    print("\n".join(lines(json.loads(asked.out.read_text(encoding="utf-8")))))
 
-    peak = matrix_product_peak()
-    work = asked.networks * (asked.epochs + 1) * flops_of_an_epoch(asked.file)
-    measured = {name: in_a_process_of_its_own(name) for name in ("plain", "ddaudit")}
-    print(f"{asked.networks} ConvNets, {asked.epochs} epochs of {asked.file.name}; torch {torch.__version__}, ", end="")
-    print(f"{os.cpu_count()} cores, matrix product {peak / 1e9:.0f} GFLOP/s")
-    print("| loop | time (s) | accuracy (%) | steady GFLOP/s | of the peak | memory (MB) |\n|---|---|---|---|---|---|")
-    for name, found in measured.items():
-        rate = work / found["training_seconds"]
-        print(
-            f"| {name} | {found['seconds']:.0f} | {100 * np.mean(found['accuracies']):.2f} "
-            f"| {rate / 1e9:.0f} | {100 * rate / peak:.0f} % | {found['memory'] / 1e6:.0f} |"
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The table of the page, and the sentence beneath it."""
+    peak = found["peak"]
+    table = [
+        f"| loop | time (s) | accuracy (%) | steady GFLOP/s | of the matrix-product peak ({peak / 1e9:.0f}) | memory (MB) |",
+        "|---" * 6 + "|",
+    ]
+    for name, of in found["loops"].items():
+        rate = found["work"] / of["training_seconds"]
+        table.append(
+            f"| {name} | {of['seconds']:.0f} | {100 * np.mean(of['accuracies']):.2f} "
+            f"| {rate / 1e9:.0f} | {100 * rate / peak:.0f} % | {of['memory'] / 1e6:,.0f} |"
         )
-    print(f"\nplain / ddaudit: {measured['plain']['seconds'] / measured['ddaudit']['seconds']:.2f}")
+    ratio = found["loops"]["plain"]["seconds"] / found["loops"]["ddaudit"]["seconds"]
+    return [*table, "", f"{ratio:.2f} times as fast"]
 
 
 def in_a_process_of_its_own(name: str) -> dict[str, Any]:

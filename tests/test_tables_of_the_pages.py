@@ -1,5 +1,6 @@
 """The tables of the pages say what the committed results of the benchmarks say."""
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -138,6 +139,23 @@ def test_the_page_has_the_table_of_the_known_triggers():
     wanted = known_triggers.lines(json.loads((RESULTS / "known_triggers.json").read_text(encoding="utf-8")))
     assert len(wanted) > 2
     assert "\n".join(wanted) in page("backdoors")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "on"), [("attacks", "robustness"), ("retraining", "retraining"), ("memory", "retraining")]
+)
+def test_the_page_has_what_the_benchmark_measured(benchmark, on):
+    found = json.loads((RESULTS / f"{benchmark}.json").read_text(encoding="utf-8"))
+    wanted = importlib.import_module(benchmark).lines(found)
+    assert [line for line in wanted if line not in page(on)] == []
+
+
+def test_the_page_has_both_recipes_side_by_side():
+    import published_accuracy
+
+    files = ("published_accuracy.json", "fast_recipe.json")
+    wanted = published_accuracy.recipe_lines(*(published_accuracy.read(RESULTS / name) for name in files))
+    assert "\n".join(wanted) in page("retraining")
 
 
 def test_the_tables_that_quote_whole_scans_are_those_of_the_scans():
