@@ -9,7 +9,7 @@ from scipy import stats
 
 from ddaudit.comparison import accuracy, compare, ranked, told_apart
 from ddaudit.reporting import read_scorecard
-from ddaudit.results import CheckResult, Metric, Scorecard, Subject, Tool
+from ddaudit.results import CheckResult, Metric, OriginalInfo, Scorecard, Subject, Tool
 from ddaudit.statistics.intervals import accuracy_over_seeds
 
 REPORTS = Path(__file__).parent / "cli" / "reports"
@@ -120,6 +120,23 @@ def test_a_metric_without_an_interval_never_moves():
     assert not comparison.moved
 
 
+def test_a_metric_with_an_interval_on_one_side_or_in_one_scan_only_never_moves():
+    known, bare = gaussian(0.9, 0.01), Metric(name="accuracy[ConvNet]", value=0.1)
+    for before, after in ((known, bare), (bare, known)):
+        (change,) = compare(card(before), card(after)).metrics
+        assert change.p is None
+        assert change.difference == pytest.approx(after.value - before.value)
+    other = gaussian(0.5, 0.01, name="worst_class_accuracy")
+    assert [m.after.name for m in compare(card(known), card(known, other)).metrics] == ["accuracy[ConvNet]"]
+    assert [m.after.name for m in compare(card(known, other), card(known)).metrics] == ["accuracy[ConvNet]"]
+
+
+def test_sets_of_unknown_accuracy_come_after_the_worst_that_is_known():
+    worst, unmeasured = card(gaussian(0.0, 0.001)), card(Metric(name="accuracy[ConvNet]", value=None))
+    for unknown in (unmeasured, card()):
+        assert ranked([unknown, worst]) == [worst, unknown]
+
+
 def test_a_failure_that_comes_or_goes_is_a_difference_and_a_warning_alone_is_not():
     assert compare(card(verdict="pass"), card(verdict="fail")).moved
     assert compare(card(verdict="fail"), card(verdict="inconclusive")).moved
@@ -138,6 +155,8 @@ def test_scans_made_differently_are_cautioned_about():
     assert compare(card(), card()).cautions == []
     (caution,) = compare(card(), card(profile="standard")).cautions
     assert "profiles: quick and standard" in caution
+    against = card().model_copy(update={"original": OriginalInfo(name="digits", train=898, test=899)})
+    assert compare(against, card()).cautions == ["The scans had different originals: digits and none."]
 
 
 def test_sets_are_ranked_by_verdict_and_then_by_accuracy(scans):
