@@ -1,15 +1,18 @@
 """What ddaudit and the scanners on the market catch of the hostile corpus, and what they say of honest files.
 
     python benchmarks/scanners.py --picklescan PATH --modelscan PATH --modelaudit PATH
+    python benchmarks/scanners.py --table
 
 The tools are taken from PATH where no flag names them; those that are not installed are left out and named. Each file is
 written to a folder of its own and given to each tool once, with its default settings, for at most a minute. The
-corpus' payloads create one file and are never run here.
+corpus' payloads create one file and are never run here. The counts are written to benchmarks/results/scanners.json;
+``--table`` prints those of docs/file-safety.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -18,11 +21,15 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from result_files import write_json
 
 from ddaudit.data.formats import open_distilled
 from ddaudit.errors import RefusedFileError
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).parent / "results" / "scanners.json"
 SECONDS = 60
 
 #: Arguments and the exit code that means "found something", from each tool's own documentation.
@@ -37,23 +44,35 @@ Verdict = Callable[[Path], bool]
 
 
 def main() -> int:
-    """Print two Markdown tables: the corpus by rule and by kind of file, then the honest files."""
+    """Show every file to every tool and write the counts, or print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("picklescan", "modelscan", "modelaudit"):
         parser.add_argument(f"--{name}", default=shutil.which(name), help="its executable")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
+    if not options.table:
+        write_json(options.out, counted(options))
+    print("\n".join(lines(json.loads(options.out.read_text(encoding="utf-8")))))
+    return 0
+
+
+def counted(options: argparse.Namespace) -> dict[str, Any]:
+    """How many files each tool caught: by the rule that ddaudit names, by kind of file, and of honest files."""
     sys.path[:0] = [str(ROOT / "tests" / "data" / "hostile"), str(ROOT / "tests" / "fuzz")]
     from hostile_corpus import CORPUS
     from seeds import honest_seeds
 
     judges: dict[str, Verdict] = {"ddaudit": refused}
-    missing = []
+    versions = {}
     for tool, (arguments, found) in TOOLS.items():
-        executable = getattr(options, tool.split()[0])
+        name = tool.split()[0]
+        executable = getattr(options, name)
         if executable is None:
-            missing.append(tool)
+            print(f"Not installed: {tool}.", file=sys.stderr)
         else:
             judges[tool] = scanner([executable, *arguments], found)
+            versions[name] = version_of(Path(executable), name)
 
     by_rule: dict[str, Counter[str]] = defaultdict(Counter)
     by_form: dict[str, Counter[str]] = defaultdict(Counter)
@@ -66,8 +85,6 @@ def main() -> int:
         print(f"{item}: {', '.join(caught) or 'nobody'}", file=sys.stderr)
         for table, row in ((by_rule, item.reason), (by_form, item.form)):
             table[row].update(["n", *caught])
-    print_table("rule that ddaudit names", by_rule, list(judges))
-    print_table("kind of file", by_form, list(judges))
 
     honest: dict[str, Counter[str]] = defaultdict(Counter)
     with tempfile.TemporaryDirectory(prefix="ddaudit-") as name:
@@ -77,10 +94,18 @@ def main() -> int:
             path = Path(name) / f"distilled{suffix_of(data)}"
             path.write_bytes(data)
             honest["honest files"].update(["n", *(tool for tool, judge in judges.items() if judge(path))])
-    print_table("called dangerous", honest, list(judges))
-    if missing:
-        print(f"Not installed: {', '.join(missing)}.")
-    return 0
+    tables = {"kind of file": by_form, "called dangerous": honest, "rule that ddaudit names": by_rule}
+    return {"tools": list(judges), "versions": versions, "tables": tables}
+
+
+def version_of(executable: Path, name: str) -> str:
+    """Of the package, by the interpreter beside its script."""
+    asked = [
+        str(executable.parent / "python"),
+        "-c",
+        f"from importlib.metadata import version; print(version('{name}'))",
+    ]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def refused(path: Path) -> bool:
@@ -130,17 +155,19 @@ def suffix_of(data: bytes) -> str:
     return ".npz" if b".npy" in data[:100] else ".pt"
 
 
-def print_table(heading: str, table: dict[str, Counter[str]], tools: list[str]) -> None:
-    """Caught of all, by row and tool, as Markdown."""
-    print(f"| {heading} | files | {' | '.join(tools)} |")
-    print(f"|---|---:|{'---:|' * len(tools)}")
-    total: Counter[str] = Counter()
-    for row, counts in sorted(table.items(), key=lambda pair: -pair[1]["n"]):
-        total.update(counts)
-        print(f"| {row} | {counts['n']} | {' | '.join(str(counts[tool]) for tool in tools)} |")
-    if len(table) > 1:
-        print(f"| **all** | {total['n']} | {' | '.join(str(total[tool]) for tool in tools)} |")
-    print()
+def lines(found: dict[str, Any]) -> list[str]:
+    """The tables of the page: caught of all, by row and tool."""
+    tools, table = found["tools"], []
+    for heading, rows in found["tables"].items():
+        table += [f"| {heading} | files | {' | '.join(tools)} |", f"|---|---:|{'---:|' * len(tools)}"]
+        total: Counter[str] = Counter()
+        for row, counts in sorted(rows.items(), key=lambda pair: -pair[1]["n"]):
+            total.update(counts)
+            table.append(f"| {row} | {counts['n']} | {' | '.join(str(counts.get(tool, 0)) for tool in tools)} |")
+        if len(rows) > 1:
+            table.append(f"| **all** | {total['n']} | {' | '.join(str(total[tool]) for tool in tools)} |")
+        table.append("")
+    return table
 
 
 if __name__ == "__main__":
