@@ -1,12 +1,14 @@
 """Retraining by ddaudit beside a plain implementation of the reference loop: same machine, same run.
 
     python benchmarks/retraining.py FILE --original cifar10 --data-root DIR [--networks 5] [--epochs 300] [--workers N]
+    python benchmarks/retraining.py FILE --original cifar10 --data-root DIR --profile
     python benchmarks/retraining.py --table
 
 The plain loop is the field's evaluation as published (Zhao et al. 2021): DataLoader, eager, one network after the other with
 torch's default threads, accuracy of the last epoch. ddaudit trains the same networks through its executor into an empty store. Each
 runs in a process of its own, starts included; memory is the proportional set size of the process and its children, sampled. What was
-measured is written to benchmarks/results/retraining.json; ``--table`` prints that of docs/retraining.md.
+measured is written to benchmarks/results/retraining.json; ``--profile`` adds where one thread's time goes in ddaudit's training; ``--table`` prints
+the tables of docs/retraining.md.
 """
 
 from __future__ import annotations
@@ -34,12 +36,25 @@ from ddaudit.data.pixelspace import infer
 from ddaudit.models import build
 from ddaudit.models.layers import HalvingPool
 from ddaudit.seeds import derive_seed
+from ddaudit.training.device import repeatable, threads
 from ddaudit.training.process_executor import Processes
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.store import Store
 from ddaudit.training.trainer import train, train_into
 
 RESULTS = Path(__file__).parent / "results" / "retraining.json"
+#: What operators of a step are called in the table, by a part of their name.
+PARTS = {
+    "convolution": "convolutions",
+    "conv2d": "convolutions",
+    "mkldnn": "convolutions",
+    "pool": "pooling",
+    "norm": "norm",
+    "relu": "ReLU",
+    "threshold": "ReLU",
+    "_foreach": "optimizer",
+    "sgd": "optimizer",
+}
 
 
 def main() -> None:
@@ -53,12 +68,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=["plain", "ddaudit"], help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
     if asked.only:
         print(json.dumps((plain if asked.only == "plain" else ours)(asked)))
         return
-    if not asked.table:
+    if asked.profile:
+        write_json(asked.out, json.loads(asked.out.read_text(encoding="utf-8")) | {"profile": profiled(asked)})
+    elif not asked.table:
         found = {
             "set": set_name(asked.file),
             "networks": asked.networks,
@@ -87,7 +105,47 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"| {rate / 1e9:.0f} | {100 * rate / peak:.0f} % | {of['memory'] / 1e6:,.0f} |"
         )
     ratio = found["loops"]["plain"]["seconds"] / found["loops"]["ddaudit"]["seconds"]
-    return [*table, "", f"{ratio:.2f} times as fast"]
+    table += ["", f"{ratio:.2f} times as fast"]
+    if "profile" in found:
+        shares, rates = found["profile"]["shares"], found["profile"]["rates"]
+        table += ["", f"| {' | '.join(shares)} |", "|---" * len(shares) + "|"]
+        table.append(f"| {' | '.join(f'{100 * share:.0f} %' for share in shares.values())} |")
+        what = ", ".join(f"{name} {rate / 1e9:.0f}" for name, rate in rates.items())
+        table += ["", f"GFLOP/s of one thread: {what}"]
+    return table
+
+
+def profiled(asked: argparse.Namespace, epochs: int = 30) -> dict[str, Any]:
+    """The shares of one thread's processor time by kind of operator, and the rates of its convolutions and of a matrix product."""
+    data, _, _ = the_data(asked)
+    network = build("ConvNet", shape=data.shape, classes=data.classes, seed=0)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=0.0005)
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+
+    def step() -> None:
+        loss = nn.functional.cross_entropy(network(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    with threads(1), repeatable():
+        step()
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as watched:
+            for _ in range(epochs):
+                step()
+    seconds: dict[str, float] = dict.fromkeys([*dict.fromkeys(PARTS.values()), "all else"], 0.0)
+    for event in watched.key_averages(group_by_input_shape=True):
+        depthwise = any(shape[1:] == [1, 2, 2] for shape in event.input_shapes if isinstance(shape, list))
+        name = "pool" if depthwise or event.key == "aten::add" else event.key.lower()
+        part = next((part for piece, part in PARTS.items() if piece in name), "all else")
+        seconds[part] += event.self_cpu_time_total / 1e6
+    total = sum(seconds.values())
+    torch.set_num_threads(1)
+    flops = epochs * flops_of_an_epoch(asked.file)
+    return {
+        "shares": {part: spent / total for part, spent in seconds.items()},
+        "rates": {"convolutions": flops / seconds["convolutions"], "matrix product": matrix_product_peak()},
+    }
 
 
 def in_a_process_of_its_own(name: str) -> dict[str, Any]:

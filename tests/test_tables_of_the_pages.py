@@ -142,7 +142,14 @@ def test_the_page_has_the_table_of_the_known_triggers():
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "on"), [("attacks", "robustness"), ("retraining", "retraining"), ("memory", "retraining")]
+    ("benchmark", "on"),
+    [
+        ("attacks", "robustness"),
+        ("retraining", "retraining"),
+        ("memory", "retraining"),
+        ("scanners", "file-safety"),
+        ("spectra", "spectrum"),
+    ],
 )
 def test_the_page_has_what_the_benchmark_measured(benchmark, on):
     found = json.loads((RESULTS / f"{benchmark}.json").read_text(encoding="utf-8"))
