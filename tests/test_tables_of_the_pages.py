@@ -133,6 +133,16 @@ def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
     assert "fail" not in {row["verdict"] for row in one}
 
 
+def test_the_papers_are_answered_by_what_distilling_added_to_the_bias():
+    import bias_sweep
+
+    found = json.loads((RESULTS / "bias_sweep_digits.json").read_text(encoding="utf-8"))["results"]
+    said = " ".join(page("papers").split())
+    for share in ("0.5", "0.8"):
+        cells = bias_sweep.row(share, found[share]).split(" | ")
+        assert f" {cells[5]} " in said, cells
+
+
 def test_the_page_has_the_table_of_the_known_triggers():
     import known_triggers
 

@@ -239,3 +239,9 @@ def test_shadows_that_show_no_spread_are_refused():
 def test_inputs_that_do_not_fit_are_refused(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_logits_of_several_models_of_one_image_are_taken_and_a_single_class_is_refused():
+    assert phi(np.zeros((2, 1, 3)), [0]) == pytest.approx(np.full((2, 1), -np.log(2)))
+    with pytest.raises(ValueError, match="k >= 2"):
+        phi(np.zeros((3, 5, 1)), np.zeros(5, int))

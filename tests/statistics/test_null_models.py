@@ -180,3 +180,14 @@ def test_clean_sets_raise_no_more_alarms_for_being_looked_at_in_several_ways():
 def test_statistics_of_another_shape_than_the_clean_sets_are_refused():
     with pytest.raises(ValueError, match=r"\(runs, statistics, classes\)"):
         compare_families(np.zeros((2, 5)), np.zeros((4, 3, 5)))
+
+
+def test_clean_sets_that_differ_by_rounding_alone_show_no_spread():
+    rng = np.random.default_rng(0)
+    alike = np.linspace(0, 1e6, 10) + 1e-10 * rng.normal(size=(8, 10))
+    with pytest.raises(ValueError, match="all alike"):
+        compare_with_clean(alike[0], alike)
+    with pytest.raises(ValueError, match="all alike"):
+        compare_with_clean(np.ones(10), np.zeros((8, 10)))
+    small = 1e-9 * rng.normal(size=(8, 10))
+    assert np.isfinite(compare_with_clean(small[0], small[1:]).z).all()

@@ -84,3 +84,12 @@ def test_score_and_worth_lie_within_their_limits_at_least_as_often_as_said() -> 
         _, low, high = worth(measured(0.43, 0.01, rng), SIZES, curve)
         covered[1] += low <= 200 * 2**0.3 <= high
     assert (covered / runs >= 0.95).all()
+
+
+def test_limits_that_are_missing_are_those_of_any_accuracy():
+    certain = [Interval(value, low, 1.0, 0.95, 10) for value, low in ((0.6, 0.5), (1.0, 1.0))]
+    assert worth(Interval(0.8, 0.7, None, 0.95, 10), (10, 100), certain)[2] == pytest.approx(
+        100
+    )  # up to an accuracy of 1, and not beyond
+    unknown = [Interval(value, value, None, 0.95, 10) for value in (0.6, 0.9)]
+    assert worth(Interval(1.0, 1.0, 1.0, 0.95, 10), (10, 100), unknown)[1] == pytest.approx(10)

@@ -110,3 +110,17 @@ def test_as_many_may_be_accused_as_the_rate_says_to_the_last():
 def test_a_confidence_in_percent_is_refused():
     with pytest.raises(ValueError, match=r"such as 0\.95"):
         bootstrap_roc([1.0, 2.0], [0.0, 1.0], GRID, np.random.default_rng(0), confidence=95)
+
+
+def test_every_non_member_is_drawn_the_one_that_stands_first_too():
+    # One of twenty non-members lies above all members: drawn twice, which happens in a quarter of the resamples, it takes the rate at 5 % to 0.
+    members, others = np.repeat([3.0, -1.0], 100), np.append(5.0, np.zeros(19))
+    band = bootstrap_roc(members, others, [0.05], np.random.default_rng(0))
+    assert band.tpr[0] == 0.5
+    assert band.high[0] - band.low[0] > 0.5
+
+
+def test_where_nothing_varies_the_band_is_wilsons_of_the_members():
+    band = bootstrap_roc(np.arange(10.0) + 100, np.arange(1000.0) / 100, [0.1], np.random.default_rng(0))
+    wilson = stats.binomtest(10, 10).proportion_ci(method="wilson")
+    assert (band.tpr[0], band.low[0]) == (1, pytest.approx(wilson.low))

@@ -54,3 +54,8 @@ def test_a_confidence_in_percent_is_refused() -> None:
     for call in (lambda: score_over_seeds(table, 95), lambda: score_difference_over_seeds(table, table, 95)):
         with pytest.raises(ValueError, match=r"such as 0\.95"):
             call()
+
+
+def test_a_table_without_seeds_is_refused():
+    with pytest.raises(ValueError, match="two or more images"):
+        score_over_seeds(np.zeros((0, 5)))

@@ -74,3 +74,11 @@ def test_within_the_nulls_range_the_rank_is_a_lower_bound():
 def test_what_is_no_lead_is_refused(observed, null, sentence):
     with pytest.raises(ValueError, match=sentence):
         leading_spacing_p(observed, null)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, np.nan, np.inf])
+def test_one_wrong_lead_among_right_ones_is_refused_on_either_side(wrong):
+    right = [0.5, 1.0, 2.0]
+    for observed, null in (([*right, wrong], right), (right, [*right, wrong])):
+        with pytest.raises(ValueError, match="lead"):
+            leading_spacing_p(observed, null)

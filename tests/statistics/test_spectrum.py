@@ -96,3 +96,10 @@ def test_images_that_are_all_alike_are_tied_to_no_label(original: Spectrum) -> N
 def test_no_more_eigenvectors_are_used_than_the_sample_can_carry() -> None:
     features = np.random.default_rng(6).normal(size=(80, 50))
     assert len(Spectrum.fit([(features, np.arange(80) % 2)], 2).scales) == 20
+
+
+def test_octaves_are_whole_and_as_many_as_fit():
+    for count in range(1, 70):
+        bands = octaves(count)
+        assert [(band.start, band.stop) for band in bands] == [(2**j - 1, 2 ** (j + 1) - 1) for j in range(len(bands))]
+        assert bands[-1].stop <= count < 2 * bands[-1].stop + 1

@@ -88,3 +88,9 @@ def test_between_two_radii_the_way_goes_by_the_logarithm_and_from_nothing_straig
 def test_a_ratio_is_ours_over_theirs() -> None:
     ours, theirs = np.array([[2.0] * 5 + [4.0] * 5]), np.array([[4.0] * 5 + [8.0] * 5])
     assert median_ratio(ours, theirs, [1, 2, 4, 8], np.random.default_rng(0)).value == pytest.approx(0.5)
+
+
+def test_below_the_first_radius_the_way_from_nothing_is_straight() -> None:
+    # All stand at 0 and a quarter at 3: half of them fall at two thirds of the way.
+    radii = np.array([[3.0, 3.0, 3.0, np.inf]] * 2)
+    assert median_radius(radii, [3, 6], np.random.default_rng(0)).value == pytest.approx(2)

@@ -60,3 +60,21 @@ def test_degrees_of_freedom_are_satterthwaites_and_nothing_is_added_by_what_does
     alike = seed_component(np.add.outer(np.zeros(3), np.arange(6.0)) + 0.1 * np.eye(3, 6))
     assert alike.variance == 0
     assert combine([found, alike], 0.95) == pytest.approx(combine([found], 0.95))
+
+
+def test_the_mean_squares_have_the_degrees_of_freedom_of_the_two_way_layout():
+    table = np.random.default_rng(4).normal(size=(3, 5)) + 3 * np.arange(3)[:, None]
+    found = seed_component(table)
+    between, within = table.mean(1).var(ddof=1) / 3, residual_variance(table)
+    assert found.squares == ((pytest.approx(between), 2), (pytest.approx(within), 8))
+    assert found.variance == pytest.approx(between - within)
+
+
+def test_of_two_seeds_and_two_images_the_residual_has_one_degree_of_freedom():
+    # The interaction of a 2 x 2 table: (a - b - c + d) / 2, squared, over the four cells of the mean.
+    assert residual_variance(np.array([[1.0, 2.0], [5.0, 3.0]])) == pytest.approx(((1 - 2 - 5 + 3) / 2) ** 2 / 4)
+
+
+def test_what_adds_no_variance_takes_no_degrees_of_freedom():
+    found = combine([Component(1.0, ((1.0, 4),)), Component(0.0, ((1.0, 2),))], 0.95)
+    assert found == pytest.approx((1.0, stats.t.isf(0.025, 4)))

@@ -108,3 +108,8 @@ def test_the_log_ratio_of_a_shift_is_that_of_the_best_of_all_shifts(insensitivit
     shifts = np.linspace(-9, 9, 1441)
     best = (density.logpdf(residuals[:, None] - shifts) - density.logpdf(residuals)[:, None]).max(1)
     np.testing.assert_allclose(density.shift_log_ratio(residuals), np.sign(residuals) * best, atol=1e-12)
+
+
+def test_a_single_residual_without_a_tube_is_its_own_scale():
+    found = EpsilonLaplacian.fit([-3.0], largest_insensitivity=0.0)
+    assert (found.insensitivity, found.scale) == (0.0, 3.0)
