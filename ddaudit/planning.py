@@ -80,7 +80,8 @@ def plan(question: Question, config: AuditConfig | None = None, *, progress: Pro
     store = ReadOnlyStore(None if config.store == NO_STORE else config.store or default_folder())
     case = background.case(distilled, config, device, store, progress, Serial())
     running = [check for check in wanted if case.original is not None or not check.needs_original]
-    pieces = together(piece for check in running if check.cost for piece in check.cost(case))
+    asked = together(piece for check in running if check.cost for piece in check.cost(case))
+    pieces = [piece for piece in asked if piece.count]
     shape, classes = case.audited.shape, case.audited.classes
     recipes = {piece.recipe.fingerprint(): piece.recipe for piece in pieces}
     rates = {

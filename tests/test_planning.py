@@ -10,6 +10,7 @@ import tiny_scan as tiny
 
 from ddaudit import planning
 from ddaudit.checks import all_checks
+from ddaudit.config import PROFILES, profile
 from ddaudit.planning import Plan, Step, plan
 from ddaudit.question import Question
 from ddaudit.training.cost import Work
@@ -74,3 +75,17 @@ def test_a_check_that_does_not_say_is_named(tmp_path: Path, monkeypatch: pytest.
     assert found.steps == []
     monkeypatch.setattr(Question, "wanted", lambda self: [replace(file, needs_original=True, cost=None)])
     assert plan(Question(tiny.EXAMPLE), replace(tiny.CONFIG, store=tmp_path)).silent == []
+
+
+@pytest.mark.slow
+def test_every_check_can_be_planned_in_every_profile_and_a_more_thorough_one_does_more(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    seconds = []
+    for name in ("quick", "standard", "thorough"):
+        found = plan(Question(tiny.EXAMPLE, "digits"), profile(name, store=folder))
+        assert found.silent == []
+        assert all(0 < step.seconds < float("inf") and step.work.count > 0 for step in found.steps)
+        seconds.append(found.seconds)
+    assert set(PROFILES) == {"quick", "standard", "thorough"}
+    assert seconds[0] < seconds[1] / 3 < seconds[2] / 9
+    assert not folder.exists()

@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from ddaudit.cli import console
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetensors"
 ONE = ("--check", "DD-SAF-FILE", "--format", "json")
@@ -69,3 +73,25 @@ def test_commands_that_train_nothing_start_without_torch(tmp_path):
     )
     environment = {"HOME": str(tmp_path), "PYTHONPATH": str(EXAMPLE.parents[1])}
     subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+
+
+def test_a_terminal_sees_the_check_and_the_step_as_bars_and_nothing_of_them_afterwards(monkeypatch):
+    screen = Console(file=StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(console, "err", screen)
+    with console.progress() as told:
+        told("check 2 of 5: Published triggers", 1, 5)
+        told("known triggers", 7, 23)
+        screen.file.truncate(0)
+        told("known triggers", 8, 23)
+    shown = screen.file.getvalue()
+    assert "check 2 of 5: Published triggers" in shown
+    assert "known triggers" in shown
+    assert "35%" in shown  # 8 of 23
+    assert shown.endswith("\x1b[2K")  # the last line is wiped
+
+
+def test_a_list_of_the_checks_has_every_id(ddaudit):
+    from ddaudit.checks import all_checks
+
+    _, out, _ = ddaudit("checks")
+    assert [check.id for check in all_checks() if check.id not in out] == []
