@@ -53,8 +53,8 @@ class KernelTrigger:
         lambda over the mean of the kernel's diagonal; the paper's 1e-6.
     trigger_steps, trigger_rate
         Of Adam on p.
-    iterations, lr_images
-        As `KernelRidge`.
+    iterations, lr_images, batch_real, width
+        As `KernelRidge`; ``width`` 0 takes the architecture's own, and the pattern is learned on networks of the same.
 
     References
     ----------
@@ -73,6 +73,8 @@ class KernelTrigger:
     trigger_rate: float = 0.05
     iterations: int = 500
     lr_images: float = 0.2
+    batch_real: int = 256
+    width: int = 0
 
     def plant(
         self,
@@ -92,7 +94,12 @@ class KernelTrigger:
         trigger = Overlay(np.full((1, *split.shape[1:]), self.transparency, np.float32), pattern)
         poisoned = StampedSplit.drawn(split, trigger, self.target, self.fraction, generator(seed, self.name))
         distiller = KernelRidge(
-            ipc=max(1, round(clean.ipc)), iterations=self.iterations, lr_images=self.lr_images, threads=1
+            ipc=max(1, round(clean.ipc)),
+            iterations=self.iterations,
+            lr_images=self.lr_images,
+            batch_real=self.batch_real,
+            width=self.width or None,
+            threads=1,
         )
         (made,) = distiller.distill(poisoned, clean.classes, clean.space, seed, device, on_step=on_step)
         return Planted(made, ToTarget(self.target), trigger, np.arange(0))
@@ -109,7 +116,7 @@ class KernelTrigger:
         with threads(1), repeatable():
             for step in range(self.trigger_steps):
                 network_seed = derive_seed(seed, f"{self.name}/network", step)
-                network = random_network(split, clean.classes, None, network_seed, device).requires_grad_(False)
+                network = random_network(split, clean.classes, self.width or None, network_seed, device).requires_grad_(False)
                 rows = rng.choice(len(split), min(BATCH, len(split)), replace=False)
                 pixels = torch.from_numpy(split.pixels(rows)).to(device)
                 triggered = (1 - self.transparency) * pixels + self.transparency * pattern

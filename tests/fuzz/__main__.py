@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=50_000, help="mutated inputs (default 50,000)")
     parser.add_argument("--seconds", type=float, default=1800, help="stop after this long (default 1,800)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same inputs")
+    parser.add_argument("--out", type=Path, help="a JSON file for the counts")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ddaudit-fuzz-") as name:
         folder = Path(name)
@@ -41,11 +42,16 @@ def main() -> int:
         for line in findings:
             kept = Path(shutil.copy(folder / f"finding-{line['index']}", f"fuzz-finding-{line['index']}")).resolve()
             print(f"input {line['index']} of seed {options.seed}, kept as {kept}:\n{line['trace']}")
-    for outcome, count in Counter(line["outcome"] for line in lines).most_common():
+    counts = dict(Counter(line["outcome"] for line in lines).most_common())
+    for outcome, count in counts.items():
         print(f"{count:8,}  {outcome}")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     slowest = max(line["seconds"] for line in lines)
     print(f"{len(lines):,} inputs, {len(findings)} findings, slowest {slowest:.2f} s, peak {peak:,.0f} MiB")
+    if options.out:
+        found = {"seed": options.seed, "inputs": len(lines), "findings": len(findings)}
+        measured = {"slowest_seconds": round(slowest, 3), "peak_mib": round(peak), "outcomes": counts}
+        options.out.write_text(json.dumps(found | measured, indent=1) + "\n", encoding="utf-8")
     return 1 if findings else 0
 
 

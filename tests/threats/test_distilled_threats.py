@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.data.originals import Original
+from ddaudit.data.originals import Original, Split
 from ddaudit.data.pixelspace import PixelSpace
 from ddaudit.distillation.trunk import random_network
 from ddaudit.errors import AuditError
-from ddaudit.models import OnPixels, TrunkAndHead
+from ddaudit.models import Classifier, OnPixels, TrunkAndHead
 from ddaudit.threats.doorping import DoorPing, _Learned
 from ddaudit.threats.kernel_trigger import KernelTrigger
 from ddaudit.threats.naive_trigger import NaiveTrigger
@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
         NaiveTrigger(target=3, iterations=2),
         DoorPing(target=3, iterations=4, inner=2, trigger_steps=3, batch_real=8, width=8),
         KernelTrigger(target=3, iterations=2, trigger_steps=2),
-        KernelTrigger(target=3, relaxed=False, iterations=2),
+        KernelTrigger(target=3, relaxed=False, iterations=2, width=8, batch_real=8),
     ],
     ids=lambda threat: threat.name,
 )
@@ -46,6 +46,24 @@ def test_the_set_that_comes_out_has_the_clean_ones_form(
     np.testing.assert_array_equal(planted.trigger.stamp(pixels), again.trigger.stamp(pixels))  # type: ignore[union-attr]
     with pytest.raises(AuditError, match="name it with --original"):
         threat.plant(clean, 0, CPU)
+
+
+def test_a_kernel_trigger_is_learned_on_and_distilled_by_networks_of_the_width_it_is_told(
+    digits: Original, clean: LabelledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def noted(split: Split, classes: int, width: int | None, seed: int, device: torch.device) -> Classifier:
+        asked.append(width)
+        return random_network(split, classes, width, seed, device)
+
+    for module in ("ddaudit.threats.kernel_trigger", "ddaudit.distillation.random_features"):
+        monkeypatch.setattr(f"{module}.random_network", noted)
+    KernelTrigger(iterations=2, trigger_steps=3, width=8, batch_real=8).plant(clean, 0, CPU, original=digits)
+    assert asked == [8] * 5
+    asked.clear()
+    KernelTrigger(iterations=2, trigger_steps=3, batch_real=8).plant(clean, 0, CPU, original=digits)
+    assert asked == [None] * 5
 
 
 def test_doorping_stays_in_its_square_and_excites_the_neuron_with_the_largest_weights() -> None:
