@@ -35,6 +35,7 @@ from ddaudit.reporting.wording import ENOUGH_POWER
 from ddaudit.results import PILLARS, SEVERITY, Power
 from ddaudit.settings import Settings, read_settings
 from ddaudit.signing import FILE_NAME
+from ddaudit.statistics.epsilon import largest_one_run_epsilon
 from ddaudit.statistics.two_way_draws import RESAMPLES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -258,3 +259,10 @@ def test_every_page_is_in_the_table_of_contents():
     listed = set(re.findall(r"^([\w/-]+)$", (DOCS / "index.md").read_text(encoding="utf-8"), re.MULTILINE))
     pages = {str(p.relative_to(DOCS).with_suffix("")) for p in DOCS.rglob("*.md")} - {"index"}
     assert {page for page in pages if not page.startswith("checks/")} == listed
+
+
+def test_the_how_to_says_what_canaries_can_show_at_most():
+    text = (DOCS / "how-to" / "audit-with-canaries.md").read_text(encoding="utf-8")
+    for canaries in (100, 300, 500, 1000):
+        most = largest_one_run_epsilon(canaries, canaries // 2, delta=1e-5)
+        assert f"| {canaries} | {canaries // 2} | {most:.2f} |" in text

@@ -133,6 +133,23 @@ def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
     assert "fail" not in {row["verdict"] for row in one}
 
 
+def test_the_papers_are_answered_by_how_strong_dark_came_out():
+    import threats
+
+    usual, larger = (
+        next(row for row in threats.read() if row["threat"] == "dark" and row["settings"] == settings)
+        for settings in ({}, {"weight": 1})
+    )
+    said = " ".join(page("papers").split())
+    clean, cost = (100 * usual[what]["value"] for what in ("clean_accuracy", "accuracy"))
+    assert (
+        f"in the clean digits example in {usual['seconds']:.0f} seconds: {threats.percent(usual['success'], ' %')} of"
+        in said
+    )
+    assert f"at an accuracy of {cost:.1f} instead of {clean:.1f} %, {threats.percent(larger['success'], ' %')}" in said
+    assert f"at {100 * larger['accuracy']['value']:.1f} % with a larger weight" in said
+
+
 def test_the_papers_are_answered_by_what_distilling_added_to_the_bias():
     import bias_sweep
 
@@ -159,12 +176,23 @@ def test_the_page_has_the_table_of_the_known_triggers():
         ("memory", "retraining"),
         ("scanners", "file-safety"),
         ("spectra", "spectrum"),
+        ("threats", "threats"),
+        ("canaries", "checks/DD-PRV-CANARY"),
     ],
 )
 def test_the_page_has_what_the_benchmark_measured(benchmark, on):
     found = json.loads((RESULTS / f"{benchmark}.json").read_text(encoding="utf-8"))
     wanted = importlib.import_module(benchmark).lines(found)
     assert [line for line in wanted if line not in page(on)] == []
+
+
+def test_the_pages_quote_the_scans_of_the_examples():
+    import examples
+
+    quoted = examples.lines(json.loads((RESULTS / "examples.json").read_text(encoding="utf-8")))
+    for name, lines in quoted.items():
+        said = " ".join(page("../README" if name == "README" else f"checks/{name}").split())
+        assert [line for line in lines if line not in said] == []
 
 
 def test_the_page_has_both_recipes_side_by_side():
