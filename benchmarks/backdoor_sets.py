@@ -39,9 +39,13 @@ STRENGTHS: dict[str, list[dict[str, Any]]] = {
 STEPS = {"iterations": 150, "steps": 100}
 #: More of it for originals with images larger than those of digits.
 NARROW = {"width": 32, "batch_real": 64}
-#: There, what works on digits hardly does: of eight patches one, of six *dark* triggers one turned more than 0.4 of the images of MNIST.
+#: There, what works on digits hardly does: of eight patches of two pixels one, of six *dark* triggers one turned more than 0.4 of the images of MNIST.
 NARROW_STRENGTHS: dict[str, list[dict[str, Any]]] = STRENGTHS | {
-    "naive-trigger": [{"fraction": f, "margin": m} for f in (0.12, 0.2, 0.35, 0.5, 0.65) for m in (0, 1)],
+    "naive-trigger": [
+        {"fraction": f, "size": s, "margin": m}
+        for f, s in ((0.2, 2), (0.1, 4), (0.5, 2), (0.2, 4), (0.35, 4))
+        for m in (0, 1)
+    ],
     "dark": [{"weight": w, "steps": 200} for w in (0.1, 0.3, 1.0, 3.0)],
 }
 CLEAN_KINDS = ("random real", "k-means", "DM from noise", "DC from real images")
