@@ -116,7 +116,8 @@ class KernelTrigger:
         with threads(1), repeatable():
             for step in range(self.trigger_steps):
                 network_seed = derive_seed(seed, f"{self.name}/network", step)
-                network = random_network(split, clean.classes, self.width or None, network_seed, device).requires_grad_(False)
+                network = random_network(split, clean.classes, self.width or None, network_seed, device)
+                network.requires_grad_(False)
                 rows = rng.choice(len(split), min(BATCH, len(split)), replace=False)
                 pixels = torch.from_numpy(split.pixels(rows)).to(device)
                 triggered = (1 - self.transparency) * pixels + self.transparency * pattern
