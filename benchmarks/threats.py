@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from result_files import write_json
+from validation_page import percent
 
 from ddaudit.data.formats import open_distilled
 from ddaudit.data.originals import load_original
@@ -91,7 +92,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"| {named(row)} | {percent(row['success'])} | {percent(row['by_chance'])} | {percent(row['accuracy'])} | {row['seconds']:.0f} |"
         for row in found["threats"]
     ]
-    return [*rows, f"Models of the clean set reach {percent(found['threats'][0]['clean_accuracy'], ' %')}"]
+    return [*rows, f"Models of the clean set reach {percent(found['threats'][0]['clean_accuracy'], unit=' %')}"]
 
 
 def named(row: dict[str, Any]) -> str:
@@ -100,11 +101,6 @@ def named(row: dict[str, Any]) -> str:
         f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in row["settings"].items()
     ]
     return f"`{row['threat']}`" + (f", {' '.join(said)}" if said else "")
-
-
-def percent(found: dict[str, Any], unit: str = "") -> str:
-    """A share with its interval."""
-    return f"{100 * found['value']:.1f}{unit} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
 
 
 if __name__ == "__main__":

@@ -143,10 +143,13 @@ def test_the_papers_are_answered_by_how_strong_dark_came_out():
     said = " ".join(page("papers").split())
     clean, cost = (100 * usual[what]["value"] for what in ("clean_accuracy", "accuracy"))
     assert (
-        f"in the clean digits example in {usual['seconds']:.0f} seconds: {threats.percent(usual['success'], ' %')} of"
+        f"in the clean digits example in {usual['seconds']:.0f} seconds: {threats.percent(usual['success'], unit=' %')} of"
         in said
     )
-    assert f"at an accuracy of {cost:.1f} instead of {clean:.1f} %, {threats.percent(larger['success'], ' %')}" in said
+    assert (
+        f"at an accuracy of {cost:.1f} instead of {clean:.1f} %, {threats.percent(larger['success'], unit=' %')}"
+        in said
+    )
     assert f"at {100 * larger['accuracy']['value']:.1f} % with a larger weight" in said
 
 
@@ -186,10 +189,10 @@ def test_the_page_has_what_the_benchmark_measured(benchmark, on):
     assert [line for line in wanted if line not in page(on)] == []
 
 
-def test_the_pages_quote_the_scans_of_the_examples():
-    import examples
+def test_the_pages_quote_the_scans():
+    import quoted_scans
 
-    quoted = examples.lines(json.loads((RESULTS / "examples.json").read_text(encoding="utf-8")))
+    quoted = quoted_scans.lines(json.loads((RESULTS / "quoted_scans.json").read_text(encoding="utf-8")))
     for name, lines in quoted.items():
         said = " ".join(page("../README" if name == "README" else f"checks/{name}").split())
         assert [line for line in lines if line not in said] == []

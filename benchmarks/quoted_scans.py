@@ -1,9 +1,9 @@
-"""Scans of the three examples, whole, and of the clean one beside DP-SGD: what README and two pages of checks quote.
+"""Scans that README and two pages of checks quote: the three examples, whole, the clean one beside DP-SGD, a set whose members are known.
 
-    python benchmarks/examples.py
-    python benchmarks/examples.py --table
+    python benchmarks/quoted_scans.py --sets DIR --data-root DIR
+    python benchmarks/quoted_scans.py --table
 
-benchmarks/results/examples.json keeps what was found; ``--table`` prints the lines of README.md, docs/checks/DD-PRV-MIA.md and
+``--only`` makes some of them anew and leaves the others. benchmarks/results/quoted_scans.json keeps what was found; ``--table`` prints the lines of README.md, docs/checks/DD-PRV-MIA.md and
 docs/checks/DD-PRV-DPSGD.md.
 """
 
@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from result_files import write_json
 from validation_page import first, line, metrics, with_ends
 
@@ -21,10 +23,11 @@ from ddaudit import scan
 from ddaudit.config import AuditConfig, profile
 from ddaudit.results import PILLARS, Scorecard
 
-RESULTS = Path(__file__).parent / "results" / "examples.json"
+RESULTS = Path(__file__).parent / "results" / "quoted_scans.json"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = ("clean", "leak", "backdoor")
 DPSGD, MIA = "DD-PRV-DPSGD", "DD-PRV-MIA"
+BESIDE, MEMBERS = "beside DP-SGD", "dc_mnist_ipc10_member_split"
 #: The checks whose numbers the pages quote.
 QUOTED = (DPSGD, MIA, "DD-PRV-TRACE")
 NOISE = (0.0, 1.0, 4.0)
@@ -38,15 +41,33 @@ def main() -> None:
     """Scan, or print what the pages quote."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--sets", type=Path, help="folder of the published sets")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--only", nargs="+", default=[*NAMES, BESIDE, MEMBERS], help="the scans to make")
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
-    if not asked.table:
-        found: dict[str, Any] = {name: kept(scan(path(name), original="digits", config=quick())) for name in NAMES}
-        config = quick(dpsgd_noise=NOISE)
-        found["beside DP-SGD"] = kept(scan(path("clean"), original="digits", config=config, checks=[DPSGD]))
+    found = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.exists() else {}
+    for name in () if asked.table else asked.only:
+        found[name] = kept(scanned(name, asked))
         write_json(asked.out, found)
-    for page, said in lines(json.loads(asked.out.read_text(encoding="utf-8"))).items():
+    for page, said in lines(found).items():
         print("\n".join([f"{page}:", *said, ""]))
+
+
+def scanned(name: str, asked: argparse.Namespace) -> Scorecard:
+    """One of the scans."""
+    if name == BESIDE:
+        return scan(path("clean"), "digits", config=quick(dpsgd_noise=NOISE), checks=[DPSGD])
+    if name in NAMES:
+        return scan(path(name), "digits", config=quick())
+    folder = asked.sets / MEMBERS
+    lots = np.load(folder / "membership_split_mnist_train_indices.npz")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        for side, word in (("member", "in"), ("nonmember", "out")):
+            file.writelines(f"{row} {word}\n" for row in lots[side])
+        file.flush()
+        images = folder / "X_target_condensed.npy"
+        return scan(images, "mnist", config=quick(), data_root=asked.data_root, members=file.name, checks=[MIA])
 
 
 def path(name: str) -> Path:
@@ -74,8 +95,12 @@ def lines(found: dict[str, Any]) -> dict[str, list[str]]:
     """What each page quotes."""
     return {
         "README": [*(verdicts(name, found[name]) for name in NAMES), nearest(found["clean"]), traced(found["leak"])],
-        MIA: [*(areas(name, found[name]) for name in HOW), *(accused(found[name]) for name in HOW)],
-        DPSGD: beside_dpsgd(found["beside DP-SGD"]),
+        MIA: [
+            *(areas(name, found[name]) for name in HOW),
+            *(accused(found[name]) for name in HOW),
+            *known(found[MEMBERS]),
+        ],
+        DPSGD: beside_dpsgd(found[BESIDE]),
     }
 
 
@@ -114,6 +139,26 @@ def accused(row: dict[str, Any]) -> str:
     at = min(range(len(curve["x"])), key=lambda i: abs(curve["x"][i] - FALSE_POSITIVES))
     found, low, high = (100 * curve[what][at] for what in ("y", "low", "high"))
     return f"{found:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def known(row: dict[str, Any]) -> list[str]:
+    """What is found where members and non-members are recorded: verdict, areas, members found at few false positives, and both controls."""
+    by_name = {metric["name"]: metric for metric in metrics(row, MIA, "")}
+    (check,) = row["checks"]
+    found = [by_name[f"auc[{attack}]"] for attack in ATTACKS]
+    rates = [100 * by_name[f"tpr@fpr=0.01[{attack}]"]["value"] for attack in ATTACKS]
+    blind, told = ([one["controls"][i]["value"] for one in found] for i in (0, 1))
+    return [
+        f"**{check['verdict']}**",
+        *(f"`{attack}` {short(one)}" for attack, one in zip(ATTACKS, found, strict=True)),
+        f"at 1 % false positives {min(rates):.1f} to {max(rates):.1f} % of the members",
+        f"blind baselines lie between {between(blind)}, the positive controls between {between(told)}",
+    ]
+
+
+def between(values: list[float]) -> str:
+    """The smallest and the largest."""
+    return " and ".join(f"{value:.3f}".lstrip("0") for value in (min(values), max(values)))
 
 
 def beside_dpsgd(row: dict[str, Any]) -> list[str]:
