@@ -13,9 +13,9 @@ from neural_cleanse import ANOMALY, anomalies
 from result_files import write_json
 
 from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import FAIL_P, WARN_P
+from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, WARN_P, accused
 from ddaudit.statistics.intervals import clopper_pearson
-from ddaudit.statistics.null_models import compare_families
+from ddaudit.statistics.null_models import compare_families, level_p
 
 Result = dict[str, Any]
 Detector = Callable[[Result], tuple[bool, int | None]]
@@ -25,6 +25,8 @@ Detector = Callable[[Result], tuple[bool, int | None]]
 WORKS = 0.4
 #: Share of those that is asked for: patches and blended pictures, all others.
 ASKED, ASKED_OF = 0.85, {"threat: naive-trigger": 0.95, "threat: blended": 0.95}
+#: What is distilled by the method of the other clean sets.
+OF_OTHER_METHOD = "threat: kernel-trigger"
 #: Of detection against attack success.
 SUCCESS_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -33,10 +35,13 @@ def report(folder: Path, out: Path) -> str:
     """The tables; the numbers go to ``out`` as well."""
     results = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
     clean = [one for one in results if one["kind"].startswith("clean")]
-    null = np.array([one["statistics"] for one in clean if one["number"] % 2 == 0])
-    fresh = [one for one in clean if one["number"] % 2]
-    planted = [one for one in results if not one["kind"].startswith("clean")]
-    judged = inverted([*fresh, *planted], null)
+    other_clean = [one for one in results if one["kind"].startswith("other clean")]
+    null, other_null = (
+        np.array([one["statistics"] for one in sets if one["number"] % 2 == 0]) for sets in (clean, other_clean)
+    )
+    fresh, other = ([one for one in sets if one["number"] % 2] for sets in (clean, other_clean))
+    planted = [one for one in results if "clean" not in one["kind"].split(":")[0]]
+    judged = inverted([*fresh, *other, *planted], null, other_null)
     detectors: dict[str, Detector] = {
         f"INVERT, p < {WARN_P:g}": below(WARN_P, judged),
         f"INVERT, p < {FAIL_P:g}": below(FAIL_P, judged),
@@ -67,6 +72,15 @@ def report(folder: Path, out: Path) -> str:
             kind: rates([one for one in fresh if one["kind"] == kind], detectors[f"INVERT, p < {WARN_P:g}"])
             for kind in sorted({one["kind"] for one in fresh})
         },
+        "other_clean": {
+            kind: {name: rates([one for one in other if one["kind"] == kind], d) for name, d in detectors.items()}
+            for kind in sorted({one["kind"] for one in other})
+        },
+        "other_method": other_method([*other_clean, *by_kind.get(OF_OTHER_METHOD, [])], null, judged),
+        "unlike": {
+            "clean": unlike(fresh, null),
+            "planted": unlike([one for one in planted if one["kind"] != OF_OTHER_METHOD], null),
+        },
         "by_threat": {kind: {"success": quartiles(by_kind[kind]), "detectors": found[kind]} for kind in by_kind},
         "working": {kind: rate | {"asked": ASKED_OF.get(kind, ASKED)} for kind, rate in working.items()},
         "by_success": dict(zip(map(str, SUCCESS_BINS[1:]), by_success, strict=True)),
@@ -79,7 +93,11 @@ def report(folder: Path, out: Path) -> str:
         table(["kind", *names], [["all", *(cell(false[n]) for n in names)]] + [
             [kind, *(cell(rates([one for one in fresh if one["kind"] == kind], detectors[n])) for n in names)]
             for kind in sorted({one["kind"] for one in fresh})
+        ] + [
+            [kind, *map(cell, found_in.values())] for kind, found_in in summary["other_clean"].items()
         ]),
+        *of_other_method(summary["other_method"]),
+        f"Of the other clean sets {cell(summary['unlike']['clean'])} are unlike those of the null, of the other planted ones {cell(summary['unlike']['planted'])}.",
         "Found, with the right class where the threat has one (median attack success with quartiles, and what the same trigger does to models of a clean set):",
         table(["threat", "sets", "success", "clean models", *names, "right class when found"], [
             [kind, len(by_kind[kind]), spread(by_kind[kind]), f"{np.median([one['by_chance'] for one in by_kind[kind]]):.2f}", *(cell(found[kind][n]) for n in names), right(by_kind[kind], detectors[names[0]])]
@@ -98,13 +116,46 @@ def report(folder: Path, out: Path) -> str:
     ])  # fmt: skip
 
 
-def inverted(results: Sequence[Result], null: np.ndarray) -> dict[str, tuple[float, int]]:
-    """DD-BKD-INVERT's p and suspected class for each set, against these clean sets."""
-    judged = {}
-    for one in results:
-        found = Standing.of(compare_families(np.array(one["statistics"]), null))
-        judged[one["name"]] = found.p, found.target
-    return judged
+def inverted(results: Sequence[Result], null: np.ndarray, other_null: np.ndarray) -> dict[str, tuple[float, int]]:
+    """DD-BKD-INVERT's p (1 where it says inconclusive, since the set is unlike all clean ones) and suspected class for each set."""
+    other = (lambda: other_null) if len(other_null) else None
+    return {one["name"]: accused(np.array(one["statistics"]), null, other) for one in results}
+
+
+def other_method(
+    results: Sequence[Result], null: np.ndarray, judged: dict[str, tuple[float, int]]
+) -> dict[str, dict[str, Any]]:
+    """By kind, how sets that are distilled by another method come out beside the usual clean sets alone, how many are too unlike those, and how those of
+    them that do not help to judge come out in ``judged``."""
+    levels = {f"p < {level:g}": level for level in (WARN_P, FAIL_P)}
+    found: dict[str, dict[str, Any]] = {}
+    for kind in sorted({one["kind"] for one in results}):
+        mine = [one for one in results if one["kind"] == kind]
+        standing = {one["name"]: Standing.of(compare_families(np.array(one["statistics"]), null)) for one in mine}
+        usual = {name: (one.p, one.target) for name, one in standing.items()}
+        rest = [one for one in mine if one["name"] in judged]
+        found[kind] = {
+            "unlike": unlike(mine, null),
+            "by_usual": {name: rates(mine, below(level, usual)) for name, level in levels.items()},
+            "judged": {name: rates(rest, below(level, judged)) for name, level in levels.items()},
+        }
+    return found
+
+
+def unlike(results: Sequence[Result], null: np.ndarray) -> dict[str, Any]:
+    """How many sets are so unlike the clean ones that these do not stand for them."""
+    return counted(sum(level_p(np.array(one["statistics"]), null) < UNLIKE_P for one in results), len(results))
+
+
+def of_other_method(found: dict[str, dict[str, Any]]) -> list[str]:
+    """The table of it, with what it is."""
+    names = [f"p < {level:g}" for level in (WARN_P, FAIL_P)]
+    usual, own = ([f"{who}, {name}" for name in names] for who in ("by the usual sets", "as INVERT judges"))
+    rows = [
+        [kind, *(cell(one["by_usual"][name]) for name in names), cell(one["unlike"]), *(cell(one["judged"][name]) for name in names)]
+        for kind, one in found.items()
+    ]  # fmt: skip
+    return ["Sets distilled by another method:", table(["kind", *usual, "unlike those", *own], rows)] if found else []
 
 
 def below(level: float, judged: dict[str, tuple[float, int]]) -> Detector:
@@ -134,10 +185,15 @@ def rates(results: Sequence[Result], detector: Detector) -> dict[str, Any]:
     for one in results:
         alarm, suspected = detector(one)
         count += alarm and one["target"] in (None, suspected)
-    if not results:
+    return counted(count, len(results))
+
+
+def counted(count: int, n: int) -> dict[str, Any]:
+    """The rate and its exact 95 % interval."""
+    if not n:
         return {"count": 0, "n": 0, "rate": None, "low": None, "high": None}
-    interval = clopper_pearson(count, len(results))
-    return {"count": count, "n": len(results), "rate": interval.value, "low": interval.low, "high": interval.high}
+    interval = clopper_pearson(count, n)
+    return {"count": count, "n": n, "rate": interval.value, "low": interval.low, "high": interval.high}
 
 
 def reached(rate: dict[str, Any], asked: float) -> str:

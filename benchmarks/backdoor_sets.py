@@ -15,6 +15,7 @@ from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.distillation.gradient_matching import GradientMatching
+from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.threats.planted import Planted, Threat
 from ddaudit.threats.registry import threat_named, threat_names, threat_settings
@@ -49,6 +50,8 @@ NARROW_STRENGTHS: dict[str, list[dict[str, Any]]] = STRENGTHS | {
     "dark": [{"weight": w, "steps": 200} for w in (0.1, 0.3, 1.0, 3.0)],
 }
 CLEAN_KINDS = ("random real", "k-means", "DM from noise", "DC from real images")
+#: Clean sets of methods that no null holds: what is said of them shows what a stranger's method may do to the audit.
+OTHER_KINDS = ("kernel ridge from noise",)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Job:
     name : str
         Of its result.
     kind : str
-        "clean: ..." or "threat: ..." or "adaptive: ...".
+        "clean: ..." or "other clean: ..." or "threat: ..." or "adaptive: ...".
     number : int
         Among those of its kind.
     settings : dict
@@ -74,14 +77,22 @@ class Job:
 
 
 def jobs(
-    classes: int, clean: int, poisoned: int, threats: list[str] | None, first: int = 0, *, narrow: bool = False
+    classes: int,
+    clean: int,
+    poisoned: int,
+    threats: list[str] | None,
+    first: int = 0,
+    *,
+    other: int = 0,
+    narrow: bool = False,
 ) -> Iterator[Job]:
     """The sets from number ``first`` on, kind after kind in turn, so that an interrupted study has some of each."""
     wanted = [*threat_names(), *ATTACKERS] if threats is None else threats
-    for number in range(first, first + max(clean, poisoned)):
-        if number < first + clean:
-            for kind in CLEAN_KINDS:
-                yield Job(f"clean-{kind.replace(' ', '_')}-{number:03}", f"clean: {kind}", number, {})
+    for number in range(first, first + max(clean, other, poisoned)):
+        for group, count, kinds in (("clean", clean, CLEAN_KINDS), ("other clean", other, OTHER_KINDS)):
+            for kind in kinds if number < first + count else ():
+                name = f"{group}-{kind}-{number:03}".replace(" ", "_")
+                yield Job(name, f"{group}: {kind}", number, {})
         if number < first + poisoned:
             for name in wanted:
                 adaptive = name in ATTACKERS
@@ -120,7 +131,9 @@ def settings_of(
     return settings
 
 
-def clean_set(kind: str, number: int, original: Original, like: LabelledImages, store: Store) -> LabelledImages:
+def clean_set(
+    kind: str, number: int, original: Original, like: LabelledImages, store: Store, *, narrow: bool = False
+) -> LabelledImages:
     """Number ``number`` of the clean sets of a kind."""
     seed = derive_seed(0, f"backdoor study/{kind}")
     if kind == "random real":
@@ -133,6 +146,10 @@ def clean_set(kind: str, number: int, original: Original, like: LabelledImages, 
         ),
         "DC from real images": lambda: GradientMatching(
             ipc=round(like.ipc), init="real", iterations=40, lr_images=0.1, batch_real=64, width=32, threads=1
+        ),
+        # As the kernel triggers are distilled.
+        "kernel ridge from noise": lambda: KernelRidge(
+            ipc=round(like.ipc), iterations=300, lr_images=0.2, threads=1, **(NARROW if narrow else {})
         ),
     }
     half = np.flatnonzero(generator(seed, "half", number).random(len(original.train)) < 0.5)

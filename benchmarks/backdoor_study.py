@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--ipc", type=int, default=10)
     parser.add_argument("--clean", type=int, default=10, help="sets of each clean kind")
+    parser.add_argument("--other", type=int, default=0, help="clean sets of each method that no null holds")
     parser.add_argument("--poisoned", type=int, default=20, help="sets of each threat")
     parser.add_argument(
         "--first", type=int, default=0, help="number of the first set of each: what a method was chosen on is left out"
@@ -64,8 +65,8 @@ def main() -> None:
     original = load_original(asked.original, data_root=asked.data_root)
     study = the_study(original, asked.ipc)
     part, parts = (int(number) for number in asked.part.split("/"))
-    narrow = min(original.train.shape[1:]) > 8
-    wanted = list(jobs(len(original.classes), asked.clean, asked.poisoned, asked.threats, asked.first, narrow=narrow))
+    counts = (asked.clean, asked.poisoned, asked.threats, asked.first)
+    wanted = list(jobs(len(original.classes), *counts, other=asked.other, narrow=is_large(original)))
     for job in wanted[part::parts]:
         file = folder / f"{job.name}.json"
         if not file.is_file():
@@ -87,14 +88,20 @@ def the_study(original: Original, ipc: int) -> Study:
     return Study(AuditCase(subject, original, config, CPU, Store(None)))
 
 
+def is_large(original: Original) -> bool:
+    """Whether its images are larger than those of digits, so that sets have to be made by narrow networks."""
+    return min(original.train.shape[1:]) > 8
+
+
 def one_set(study: Study, job: Job) -> dict[str, Any]:
     """Make it, train on it, and let every detector look at it."""
     started = time.perf_counter()
     case = study.case
     original, like = case.reference, case.audited
     planted = None
-    if job.kind.startswith("clean"):
-        data = clean_set(job.kind.removeprefix("clean: "), job.number, original, like, case.store)
+    group, kind = job.kind.split(": ")
+    if group in ("clean", "other clean"):
+        data = clean_set(kind, job.number, original, like, case.store, narrow=is_large(original))
     else:
         planted = poisoned_set(job, original, like, case.store)
         data = planted.data

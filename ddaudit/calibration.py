@@ -12,14 +12,12 @@ import torch
 from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.calibrated import CLEAN, Found, keep
-from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import WARN_P, Study
+from ddaudit.checks.backdoor.study import WARN_P, Study, accused
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.originals import Original
 from ddaudit.data.pixelspace import parse_space
 from ddaudit.progress import Progress, silent
-from ddaudit.statistics.null_models import compare_families
 from ddaudit.threats.planted import Planted
 from ddaudit.threats.registry import threat_named, threat_settings
 from ddaudit.threats.strength import successes
@@ -73,7 +71,7 @@ def calibrate(
     study = _study(original, ipc, config, store, device, progress, executor or Serial())
     study.invert_all()
     null, fresh = study.null[::2], study.null[1::2]
-    alarms = sum(_judge(statistics, null)[0] < WARN_P for statistics in fresh)
+    alarms = sum(accused(statistics, null, lambda: study.kernel_null)[0] < WARN_P for statistics in fresh)
     found = [Found(CLEAN, alarms, len(fresh))]
     for threat in threats:
         planted = [_plant(study, threat, number) for number in range(sets)]
@@ -122,13 +120,7 @@ def _found(study: Study, threat: str, planted: list[Planted], null: np.ndarray) 
     pixels, labels = test.pixels(rows), test.labels[rows]
     count, worked = 0, []
     for one in planted:
-        p, target = _judge(study.statistics(one.data), null)
+        p, target = accused(study.statistics(one.data), null, lambda: study.kernel_null)
         count += p < WARN_P and getattr(one.aim, "target", target) == target
         worked.append(float(np.mean(successes(study.models(one.data), one, pixels, labels))))
     return Found(threat, count, len(planted), tuple(worked))
-
-
-def _judge(statistics: np.ndarray, null: np.ndarray) -> tuple[float, int]:
-    """p, and the class that is suspected."""
-    found = Standing.of(compare_families(statistics, null))
-    return found.p, found.target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeVar, cast
 
@@ -18,6 +18,7 @@ from ddaudit.data.distilled import DistilledSet, LabelledImages
 from ddaudit.data.membership import MembershipRecord
 from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
+from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.progress import Progress, silent
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.training import recipe as recipes
@@ -313,6 +314,33 @@ class AuditCase:
         return controls.own_distillations(
             self.reference, *self._distilled_as, self.config.seed, self.device, self.store, told
         )
+
+    @cached_property
+    def kernel_distillations(self) -> list[LabelledImages]:
+        """Clean sets of another method, kernel ridge regression, for a set that others do not stand for.
+
+        ``inversion_controls`` of them, then ``inversion_planted`` to plant triggers in.
+        """
+        config = self.config
+        distiller = KernelRidge(
+            ipc=max(1, round(self.audited.ipc)),
+            iterations=2 * config.distillation_steps,
+            lr_images=0.2,
+            batch_real=DISTILLATION_BATCH,
+            width=config.inversion_width,
+            threads=config.threads,
+        )
+        made = controls.own_distillations(
+            self.reference,
+            self.audited,
+            config.inversion_controls + config.inversion_planted,
+            distiller,
+            config.seed,
+            self.device,
+            self.store,
+            partial(self.progress, "clean distillations by kernel ridge regression"),
+        )
+        return [replace(one, name=f"{one.name} by kernel ridge regression") for one in made]
 
     def distilling_ahead(self) -> Task:
         """For an executor, what makes ``clean_distillations``."""

@@ -86,6 +86,12 @@ def test_the_page_has_every_rate_of_the_study_of_backdoors(original):
     assert said("all", study["false_alarms"].values())
     for kind, rate in study["false_alarms_by_kind"].items():
         assert said(kind, [rate])
+    for kind, found in study["other_clean"].items():
+        assert said(kind, found.values())
+    for kind, found in study["other_method"].items():
+        assert said(kind, [*found["by_usual"].values(), found["unlike"], *found["judged"].values()])
+    for rate in study["unlike"].values():
+        assert cell(rate) in section("backdoors", original)
     for kind, found in study["by_threat"].items():
         assert said(kind, found["detectors"].values())
     for kind, rate in study["working"].items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
 
@@ -77,8 +78,7 @@ def compare_with_clean(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCom
     if not np.isfinite(x).all() or not np.isfinite(null).all():
         raise ValueError("every statistic must be finite: an inversion that found no trigger has its largest norm")
     runs = null.shape[0]
-    if runs < 3:
-        raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
+    _enough(runs)
     z = _standardise(x, null)
     null_z = np.stack([_standardise(row, np.delete(null, i, axis=0)) for i, row in enumerate(null)])
     return CleanComparison(z, null_z)
@@ -100,14 +100,67 @@ def compare_families(audited: npt.ArrayLike, clean: npt.ArrayLike) -> CleanCompa
     ValueError, TooFewExamplesError
         As ``compare_with_clean``.
     """
+    x, null = _families(audited, clean)
+    each = [compare_with_clean(row, null[:, i]) for i, row in enumerate(x)]
+    z, null_z = np.stack([one.z for one in each]), np.stack([one.null_z for one in each], axis=1)
+    return CleanComparison(z, null_z)
+
+
+def level_p(audited: npt.ArrayLike, clean: npt.ArrayLike) -> float:
+    """How likely one more clean set would lie as far off as a whole: whether what is said of its classes can rest on these clean sets.
+
+    ``compare_with_clean`` takes the set's own median over classes out, and so does not see it; here it is what counts. Each statistic's
+    median is placed by Student's t among those of the clean sets, two-sided; Bonferroni over the statistics.
+
+    Parameters
+    ----------
+    audited : array_like, shape (statistics, classes)
+    clean : array_like, shape (runs, statistics, classes)
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError, TooFewExamplesError
+        As ``compare_with_clean``.
+
+    References
+    ----------
+    Geisser, Predictive Inference (1993).
+
+    >>> clean = np.array([0.9, 1.0, 1.1])[:, None, None] * np.ones((3, 1, 5))
+    >>> round(level_p(np.ones((1, 5)), clean), 3), round(level_p(np.full((1, 5), 3.0), clean), 3)
+    (1.0, 0.003)
+    """
+    x, null = _families(audited, clean)
+    if not np.isfinite(x).all() or not np.isfinite(null).all():
+        raise ValueError("every statistic must be finite")
+    runs = len(null)
+    _enough(runs)
+    level, levels = np.median(x, axis=-1), np.median(null, axis=-1)
+    spread = levels.std(axis=0, ddof=1)
+    if not spread.all():
+        raise ValueError("the clean sets are all alike: the null has no spread to measure against")
+    t = np.abs(level - levels.mean(axis=0)) / (spread * np.sqrt(1 + 1 / runs))
+    return float(min(1.0, len(level) * 2 * stats.t.sf(t, runs - 1).min()))
+
+
+def _families(audited: npt.ArrayLike, clean: npt.ArrayLike) -> tuple[Array, Array]:
+    """(statistics, classes) and (runs, statistics, classes), if they are so."""
     x, null = np.asarray(audited, dtype=np.float64), np.asarray(clean, dtype=np.float64)
     if x.ndim != 2 or null.shape[1:] != x.shape:
         raise ValueError(
             f"expected (statistics, classes) against (runs, statistics, classes); found {x.shape}, {null.shape}"
         )
-    each = [compare_with_clean(row, null[:, i]) for i, row in enumerate(x)]
-    z, null_z = np.stack([one.z for one in each]), np.stack([one.null_z for one in each], axis=1)
-    return CleanComparison(z, null_z)
+    return x, null
+
+
+def _enough(runs: int) -> None:
+    if runs < 3:
+        raise TooFewExamplesError(f"a null needs at least three clean sets, and better twenty; there are {runs}")
 
 
 def _standardise(x: Array, null: Array) -> Array:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from ddaudit.statistics.errors import TooFewExamplesError
 from ddaudit.statistics.multiplicity import max_statistic_p
-from ddaudit.statistics.null_models import compare_families, compare_with_clean
+from ddaudit.statistics.null_models import compare_families, compare_with_clean, level_p
 
 
 def clean_sets(rng, runs, classes):
@@ -191,3 +192,41 @@ def test_clean_sets_that_differ_by_rounding_alone_show_no_spread():
         compare_with_clean(np.ones(10), np.zeros((8, 10)))
     small = 1e-9 * rng.normal(size=(8, 10))
     assert np.isfinite(compare_with_clean(small[0], small[1:]).z).all()
+
+
+def test_the_level_is_tested_as_a_sample_of_one_set_against_the_others():
+    rng = np.random.default_rng(5)
+    null, x = rng.normal(0, 1, (9, 3, 7)), rng.normal(1, 1, (3, 7))
+    one_by_one = [stats.ttest_ind([np.median(x[i])], np.median(null[:, i], axis=1)).pvalue for i in range(3)]
+    assert level_p(x, null) == pytest.approx(min(1.0, 3 * min(one_by_one)))
+    assert level_p(x[:1], null[:, :1]) == pytest.approx(one_by_one[0])
+
+
+def test_a_class_that_stands_out_leaves_the_level_alone_and_all_classes_together_do_not():
+    rng = np.random.default_rng(6)
+    null = np.stack([clean_sets(rng, 12, 10) for _ in range(4)], axis=1)
+    like = null[0].copy()
+    before = level_p(like, null[1:])
+    like[2, like[2].argmin()] -= 3.0
+    assert level_p(like, null[1:]) == before
+    like[2] -= 3.0
+    assert level_p(like, null[1:]) < 1e-3
+
+
+def test_one_clean_set_in_twenty_lies_off_at_five_percent_of_one_statistic():
+    rng = np.random.default_rng(7)
+    level = rng.normal(0, 0.2, (2000, 13, 1, 1)) + rng.normal(0, 0.01, (2000, 13, 1, 10))
+    count = sum(level_p(sets[0], sets[1:]) < 0.05 for sets in level)
+    assert stats.binomtest(count, 2000, 0.05).pvalue > 0.01
+
+
+def test_the_level_needs_three_clean_sets_that_differ():
+    x = np.ones((2, 5))
+    with pytest.raises(TooFewExamplesError, match="three clean sets"):
+        level_p(x, np.ones((2, 2, 5)))
+    with pytest.raises(ValueError, match="all alike"):
+        level_p(x, np.ones((4, 2, 5)))
+    with pytest.raises(ValueError, match="finite"):
+        level_p(np.full((2, 5), np.nan), np.random.default_rng(0).random((4, 2, 5)))
+    with pytest.raises(ValueError, match="expected"):
+        level_p(x, np.ones((4, 3, 5)))

@@ -29,13 +29,22 @@ NOT_COVERED = (
 )
 #: Of triggers that work on more than 0.4 of the images, found with their class, of how many: the threats whose rate stays below what is asked for
 #: in ``benchmarks/backdoor_study.py`` (10 images a class, the quick profile's search, p below 0.05), by original.
-SELDOM_FOUND = {"digits": {"blended": (12, 13)}, "MNIST": {"blended": (5, 6), "sinusoidal": (3, 6), "warped": (1, 2)}}
+SELDOM_FOUND = {
+    "digits": {"blended": (12, 13)},
+    "MNIST": {
+        "blended": (17, 20),
+        "kernel-trigger": (9, 15),
+        "naive-trigger": (9, 10),
+        "sinusoidal": (16, 20),
+        "warped": (3, 6),
+    },
+}
 
 
 def size_metric(study: Study, suspect: Suspect) -> Metric:
     """The size of the suspected trigger beside the sizes for the same class and family on clean sets."""
     family, target = suspect.family, suspect.target
-    sizes = [study.invert(one).size[family, target] for one in study.clean_sets]
+    sizes = [study.invert(one).size[family, target] for one in study.peers]
     middle, low, high = (float(v) for v in np.quantile(sizes, [0.5, 0.025, 0.975]))
     name = f"{len(sizes)} clean sets (median, 95 % range)"
     return Metric(
@@ -130,7 +139,7 @@ def _calibrated(study: Study) -> list[Evidence]:
 
 
 def _by_class(study: Study, found: Inversion, comparison: CleanComparison, names: list[str]) -> Table:
-    clean_size = np.median([study.invert(one).size for one in study.clean_sets], axis=0)
+    clean_size = np.median([study.invert(one).size for one in study.peers], axis=0)
     return Table(
         name="inversion_by_class",
         caption="The kind of trigger that stands out most for each class; z is how far its effort lies below that of clean sets, and how far the "

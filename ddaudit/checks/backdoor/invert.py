@@ -8,7 +8,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.evidence import seldom_found, size_metric, trigger_evidence
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
+from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
@@ -53,17 +53,27 @@ def inversion(case: AuditCase) -> CheckResult:
     hit = study.success(suspect.trigger, suspect.target, unseen)
     success = clopper_pearson(int(hit.sum()), len(hit))
     valid = found.success >= VALID_SUCCESS
+    unlike = study.unlike
     return inversion.result(
-        judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(valid.any())),
-        _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
-        metrics=[*_metrics(p, comparison, suspect, len(study.clean_sets), success), size_metric(study, suspect)],
+        judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(valid.any()) and not unlike),
+        _unlike(p, name, study.level_p)
+        if unlike and valid.any()
+        else _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
+        metrics=[
+            *_metrics(p, comparison, suspect, len(study.peers), success),
+            Metric(name="p_value[level]", value=study.level_p, n=len(study.peers), confidence=None),
+            size_metric(study, suspect),
+        ],
         power=power,
         evidence=trigger_evidence(study, found, comparison, suspect),
         assumptions=[
             Assumption(
-                text="The clean sets resemble this one: they have its size, labels and pixel space; a third each are distilled from noise, "
-                "close to the centres of k-means, and random real images.",
+                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {_made(study)}.",
                 held=None,
+            ),
+            Assumption(
+                text=f"As a whole, it takes as much effort as clean sets do ({p_is(study.level_p)}; below {UNLIKE_P:g} they do not stand for it).",
+                held=not study.unlike,
             ),
             Assumption(
                 text=f"For every class some trigger was found that turns at least {100 * VALID_SUCCESS:g} % of the images it was made on.",
@@ -76,15 +86,34 @@ def inversion(case: AuditCase) -> CheckResult:
         ],
         advice=(
             f'Do not train on this set: images with the recovered trigger on are taken for "{name}". Ask the publisher for another file.'
-            if p < FAIL_P and valid.any()
+            if p < FAIL_P and valid.any() and not unlike
             else ""
         ),
         references=["Wang et al., IEEE S&P 2019", "Liu et al., NDSS 2023, arXiv:2301.01197"],
         trained=[
             "audited file",
-            f"{len(study.clean_sets)} clean sets",
+            f"{len(study.peers)} clean sets",
             f"{case.config.inversion_planted} planted sets",
         ],
+    )
+
+
+def _made(study: Study) -> str:
+    usual = "distilled from noise, close to the centres of k-means, and random real images"
+    if study.peers is study.clean_sets:
+        return f"a third each are {usual}"
+    return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
+
+
+def _unlike(p: float, name: str, level: float) -> str:
+    stands_out = (
+        f'"{name}" is reached with less effort than in clean sets of this size ({p_is(p)}), but that may be due to the method'
+        if p < WARN_P
+        else "That no class stands out says little"
+    )
+    return (
+        f"{stands_out}: as a whole the set is unlike every kind of clean set that it was compared with ({p_is(level)}), as one that was "
+        "distilled by another method may be. Whether there is a trigger cannot be told."
     )
 
 

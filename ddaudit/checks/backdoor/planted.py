@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ BLENDED = 0.35
 
 @dataclass(frozen=True, eq=False)
 class Plant:
-    """A random real subset with a trigger in it.
+    """A clean set with a trigger in it.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ class Plant:
     described: str
 
 
-def planted_sets(case: AuditCase) -> list[Plant]:
-    """As many as the profile has, patches and blended pictures in turn, with the classes as targets in turn."""
+def planted_sets(case: AuditCase, clean: Sequence[LabelledImages] | None = None) -> list[Plant]:
+    """As many as the profile has, patches and blended pictures in turn, with the classes as targets in turn; in random real subsets, or in ``clean``."""
     size = max(2, min(case.audited.shape[1:]) // 8)
     planted = []
     for i in range(case.config.inversion_planted):
@@ -51,8 +52,8 @@ def planted_sets(case: AuditCase) -> list[Plant]:
             (blended, f"a picture blended in by {100 * BLENDED:g} %"),
         )
         threat, described = kinds[i % 2]
-        clean = case.real_subset(i, "inversion-power")
-        data = threat.poison_set(clean, case.seed("inversion-power", i))
-        changed = (data.images != clean.images).any((1, 2, 3)) | (data.hard_labels != clean.hard_labels)
+        base = case.real_subset(i, "inversion-power") if clean is None else clean[i]
+        data = threat.poison_set(base, case.seed("inversion-power", i))
+        changed = (data.images != base.images).any((1, 2, 3)) | (data.hard_labels != base.hard_labels)
         planted.append(Plant(threat, data, np.flatnonzero(changed), described))
     return planted

@@ -51,6 +51,7 @@ def samples(case: AuditCase) -> CheckResult:
     p, suspect = study.p(comparison), study.suspect(case.audited, comparison)
     if p >= WARN_P:
         raise SkippedError(f"No trigger stands out ({p_is(p)}), so there is none whose images could be sought.")
+    study.require_alike()
     name = case.reference.classes[suspect.target]
     carriers = find_carriers(case, case.audited, suspect)
     power = _power(case, study)
@@ -86,13 +87,13 @@ def samples(case: AuditCase) -> CheckResult:
 
 def _power(case: AuditCase, study: Study) -> Power:
     """The share of a planted set's stamped images that lie in the groups found; the trigger is sought there as in S."""
-    plant = study.planted[0]
+    plant = study.plants[0]
     comparison = study.compare(plant.data)
     found = find_carriers(case, plant.data, study.suspect(plant.data, comparison), by_image=False)
     interval = clopper_pearson(int(np.isin(plant.rows, found.rows).sum()), len(plant.rows))
     return Power.of(
         interval,
-        defect=f"each of {len(plant.rows)} images with {plant.described} in a random real subset of {len(plant.data)}",
+        defect=f"each of {len(plant.rows)} images with {plant.described} in a {study.planted_in} ({len(plant.data)} images)",
     )
 
 

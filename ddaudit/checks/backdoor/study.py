@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -13,10 +13,12 @@ from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, InversionTask, Trigger, invert_into, invert_set
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant, planted_sets
 from ddaudit.checks.backdoor.standing import Standing, standing
+from ddaudit.checks.phrases import p_is
+from ddaudit.checks.registry import SkippedError
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.results import Power
 from ddaudit.statistics.intervals import clopper_pearson
-from ddaudit.statistics.null_models import CleanComparison, compare_families
+from ddaudit.statistics.null_models import CleanComparison, compare_families, level_p
 from ddaudit.threats import triggers
 from ddaudit.training.cost import GRADIENT, Work
 from ddaudit.training.executor import Task
@@ -26,6 +28,9 @@ from ddaudit.training.trainer import TrainedModel
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
 UTILITY_FLOOR = 2.0
+#: Less likely than that among the clean sets, a set as a whole is of a kind that they do not stand for, and a class that stands out may owe it to
+#: that: of clean sets of MNIST that kernel ridge regression had distilled, eight of ten seemed to carry a trigger.
+UNLIKE_P = 0.001
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
 #: Random real subsets, of no other use, whose models a sparing trigger must not turn.
@@ -53,6 +58,22 @@ class Suspect:
     target: int
     z: float
     trigger: Trigger
+
+
+def of_the_other_kind(statistics: np.ndarray, null: np.ndarray, other: Callable[[], np.ndarray]) -> bool:
+    """Whether a set (families + 1, classes) is so unlike the clean sets ``null`` that they do not stand for it, and less unlike ``other``."""
+    usual = level_p(statistics, null)
+    return usual < UNLIKE_P and level_p(statistics, other()) > usual
+
+
+def accused(
+    statistics: np.ndarray, null: np.ndarray, other: Callable[[], np.ndarray] | None = None
+) -> tuple[float, int]:
+    """The p of a set among the clean sets that stand for it, 1 where none do, and the class that it stands out by."""
+    if other is not None and of_the_other_kind(statistics, null, other):
+        null = other()
+    found = Standing.of(compare_families(statistics, null))
+    return (1.0 if level_p(statistics, null) < UNLIKE_P else found.p), found.target
 
 
 def standout(z: np.ndarray) -> tuple[int, int]:
@@ -164,8 +185,11 @@ class Study:
 
     @cached_property
     def null(self) -> np.ndarray:
-        """The same of the clean sets, (sets, families + 1, classes)."""
-        return np.stack([self.statistics(one) for one in self.clean_sets])
+        """The same of the clean sets that the audited one is compared with, (sets, families + 1, classes)."""
+        return self._statistics(self.clean_sets) if self.peers is self.clean_sets else self.kernel_null
+
+    def _statistics(self, sets: Sequence[LabelledImages]) -> np.ndarray:
+        return np.stack([self.statistics(one) for one in sets])
 
     def compare(self, data: LabelledImages) -> CleanComparison:
         """How a set's efforts stand beside those of the clean sets."""
@@ -174,6 +198,63 @@ class Study:
     def p(self, comparison: CleanComparison) -> float:
         """Of the class that stands out most, among the clean sets' own."""
         return Standing.of(comparison).p
+
+    @cached_property
+    def level_p(self) -> float:
+        """Of the audited set as a whole, among the clean sets that it is compared with."""
+        return level_p(self.statistics(self.case.audited), self.null)
+
+    @cached_property
+    def peers(self) -> list[LabelledImages]:
+        """The clean sets that the audited one is compared with: those of three kinds, or, where they do not stand for it, those of another method
+        if it is less unlike those."""
+        usual = self._statistics(self.clean_sets)
+        other = of_the_other_kind(self.statistics(self.case.audited), usual, lambda: self.kernel_null)
+        return self.kernel_sets if other else self.clean_sets
+
+    @cached_property
+    def kernel_sets(self) -> list[LabelledImages]:
+        """Clean sets that were distilled by kernel ridge regression."""
+        return self.case.kernel_distillations[: self.case.config.inversion_controls]
+
+    @cached_property
+    def kernel_null(self) -> np.ndarray:
+        """Their statistics, (sets, families + 1, classes)."""
+        self.invert_ahead(self.kernel_sets)
+        return self._statistics(self.kernel_sets)
+
+    @cached_property
+    def plants(self) -> list[Plant]:
+        """The planted sets on which the power is measured: of the peers' kind."""
+        if self.peers is self.clean_sets:
+            return self.planted
+        planted = planted_sets(self.case, self.case.kernel_distillations[self.case.config.inversion_controls :])
+        self.invert_ahead([plant.data for plant in planted])
+        return planted
+
+    @property
+    def planted_in(self) -> str:
+        """What kind of set those were."""
+        return (
+            "random real subset" if self.peers is self.clean_sets else "clean set distilled by kernel ridge regression"
+        )
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the clean sets do not stand for sets like the audited one."""
+        return self.level_p < UNLIKE_P
+
+    def require_alike(self) -> None:
+        """Where a class stands out only because the set is of another kind there is no trigger to look into.
+
+        Raises
+        ------
+        SkippedError
+        """
+        if self.unlike:
+            raise SkippedError(
+                f"The set as a whole is unlike the clean sets ({p_is(self.level_p)}), so that a class may stand out without a trigger: see DD-BKD-INVERT."
+            )
 
     def suspect(self, data: LabelledImages, comparison: CleanComparison) -> Suspect:
         """The set's trigger that stands out most."""
@@ -185,27 +266,27 @@ class Study:
     def power(self) -> Power:
         """How often a planted trigger is found, with its class, when its set is judged as S is."""
         found = 0
-        for plant in self.planted:
+        for plant in self.plants:
             comparison = self.compare(plant.data)
             suspect = self.suspect(plant.data, comparison)
             found += self.p(comparison) < WARN_P and suspect.target == plant.threat.target
-        interval = clopper_pearson(found, len(self.planted))
+        interval = clopper_pearson(found, len(self.plants))
         return Power.of(interval, defect=self.defect)
 
     @cached_property
     def defect(self) -> str:
         """What was planted, in words."""
         low, high = 100 * min(self.planted_success), 100 * max(self.planted_success)
-        kinds = " or ".join(dict.fromkeys(plant.described for plant in self.planted))
+        kinds = " or ".join(dict.fromkeys(plant.described for plant in self.plants))
         return (
-            f"{kinds} on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed "
+            f"{kinds} on {100 * PLANTED_SHARE:g} % of the other-class images of a {self.planted_in}, with their labels changed "
             f"(attack success {low:.0f} to {high:.0f} %)"
         )
 
     @cached_property
     def planted_success(self) -> list[float]:
         """Share of held-out images of other classes that each planted trigger sends to its class."""
-        tried = [(plant.threat.trigger, plant.threat.target, self.models(plant.data)[0]) for plant in self.planted]
+        tried = [(plant.threat.trigger, plant.threat.target, self.models(plant.data)[0]) for plant in self.plants]
         return [float(self.success(*one).mean()) for one in tried]
 
     def success(self, trigger: triggers.Trigger, target: int, model: TrainedModel) -> np.ndarray:

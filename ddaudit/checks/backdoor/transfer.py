@@ -64,7 +64,7 @@ class Trial:
 
     @property
     def sets(self) -> list[LabelledImages]:
-        return [self.case.audited, *self.study.clean_sets, *(plant.data for plant in self.study.planted)]
+        return [self.case.audited, *self.study.peers, *(plant.data for plant in self.study.plants)]
 
     def ahead(self) -> None:
         """Have everything tried side by side, where the executor can."""
@@ -88,7 +88,7 @@ class Trial:
     def standing(self, data: LabelledImages, witness: Witness) -> _Standing:
         """A set's suspect was chosen on the models of the search; so is that of each clean set, and all are looked at on others."""
         searched = self.study.compare(data)
-        null = np.stack([np.log(self.outcome(one, witness).effort) for one in self.study.clean_sets])
+        null = np.stack([np.log(self.outcome(one, witness).effort) for one in self.study.peers])
         seen = compare_families(np.log(self.outcome(data, witness).effort), null)
         theirs = [one[standout(chosen)] for one, chosen in zip(seen.null_z, searched.null_z, strict=True)]
         return _Standing(float(seen.z[standout(searched.z)]), np.array(theirs))
@@ -112,7 +112,7 @@ class Trial:
 
     def power(self) -> Power:
         """How often a planted trigger carries over, with its class."""
-        planted = self.study.planted
+        planted = self.study.plants
         found = sum(
             self.p(plant.data).min() < WARN_P and self.suspect(plant.data).target == plant.threat.target
             for plant in planted
@@ -170,10 +170,12 @@ def transfer(case: AuditCase) -> CheckResult:
         raise SkippedError(
             f"No trigger stands out on the networks of the search ({p_is(searched)}); standard and thorough try the largest all the same."
         )
+    if searched < WARN_P:
+        study.require_alike()
     trial.ahead()
     suspect, p, power = trial.suspect(case.audited), trial.p(case.audited), trial.power()
     successes = [trial.success(case.audited, witness) for witness in trial.witnesses]
-    clean = [[trial.success(one, witness) for one in study.clean_sets] for witness in trial.witnesses]
+    clean = [[trial.success(one, witness) for one in study.peers] for witness in trial.witnesses]
     name = case.reference.classes[suspect.target]
     carried = [witness.name for witness, value in zip(trial.witnesses, p, strict=True) if value < WARN_P]
     best = float(p.min())

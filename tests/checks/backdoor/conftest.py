@@ -8,6 +8,7 @@ import pytest
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion
+from ddaudit.checks.backdoor.planted import planted_sets
 from ddaudit.checks.backdoor.study import Study
 from ddaudit.checks.backdoor.transfer import Trial, Witness
 from ddaudit.checks.backdoor.unseen import Outcome
@@ -30,7 +31,7 @@ def efforts(rng: np.random.Generator, low: dict[int, float]) -> np.ndarray:
 @pytest.fixture
 def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AuditCase]:
     """The case of a set in which classes' efforts are divided by what ``divided`` says, in the search and ``unseen`` on other networks;
-    ``bare`` divides what class 7 takes with no trigger on."""
+    ``bare`` divides what class 7 takes with no trigger on, ``kernel`` all classes of the clean sets of kernel ridge regression."""
 
     def stage(
         divided: dict[int, float],
@@ -41,6 +42,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         planted_unseen: float = 2.0,
         bare: float = 1.0,
         unsuspected: bool = True,
+        kernel: float = 1.0,
     ) -> AuditCase:
         case = case_of(
             real_images(digits.train, 10), digits,
@@ -50,12 +52,19 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         rng = np.random.default_rng(seed)
         study = Study(case)
         kept = {"clean_sets": study.clean_sets, "planted": study.planted}
+        distilled = [case.real_subset(i, "kernel") for i in range(16)]
+        in_distilled = planted_sets(case, distilled[12:])
+        others = {id(one) for one in [*distilled, *(plant.data for plant in in_distilled)]}
         found: dict[int, Inversion] = {}
         outcomes: dict[tuple[int, str], Outcome] = {}
 
         def low(data: LabelledImages, audited: dict[int, float], factor: float) -> dict[int, float]:
-            labels = [plant.threat.target for plant in kept["planted"] if plant.data is data]
-            return audited if data is case.audited else dict.fromkeys(labels, factor)
+            if data is case.audited:
+                return audited
+            plants = [*kept["planted"], *in_distilled]
+            labels = [plant.threat.target for plant in plants if plant.data is data]
+            whole = dict.fromkeys(range(10), kernel if id(data) in others else 1.0)
+            return whole | {label: factor * whole[label] for label in labels}
 
         def invert(self: Study, data: LabelledImages) -> Inversion:
             if id(data) not in found:
@@ -80,6 +89,9 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
 
         for name, value in kept.items():
             monkeypatch.setattr(Study, name, value)
+        monkeypatch.setattr(AuditCase, "kernel_distillations", distilled)
+        monkeypatch.setattr("ddaudit.checks.backdoor.study.planted_sets", lambda *_: in_distilled)
+        monkeypatch.setattr(Study, "invert_ahead", lambda *_: None)
         monkeypatch.setattr(Study, "invert", invert)
         monkeypatch.setattr(Study, "invert_all", lambda self: None)
         monkeypatch.setattr(Trial, "outcome", outcome)

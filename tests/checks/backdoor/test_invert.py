@@ -88,8 +88,43 @@ def test_a_set_like_the_clean_ones_is_not_accused(judged: Callable[..., CheckRes
     assert result.metric("p_value[inversion]").value > 0.01  # type: ignore[operator]
 
 
-def test_a_set_whose_every_class_is_easy_is_not_a_backdoored_one(judged: Callable[..., CheckResult]) -> None:
-    assert judged(dict.fromkeys(range(10), 2.0)).verdict == "pass"
+def test_of_a_set_whose_every_class_is_easy_nothing_is_said(judged: Callable[..., CheckResult]) -> None:
+    result = judged(dict.fromkeys(range(10), 2.0))
+    assert result.verdict == "inconclusive"
+    assert result.metric("p_value[inversion]").value > 0.05  # type: ignore[operator]
+    assert result.metric("p_value[level]").value < 0.001  # type: ignore[operator]
+    assert "says little" in result.finding
+
+
+def test_in_a_set_unlike_the_clean_ones_a_class_that_stands_out_is_not_accused(
+    judged: Callable[..., CheckResult],
+) -> None:
+    result = judged(dict.fromkeys(range(10), 2.0) | {TARGET: 8.0})
+    assert result.verdict == "inconclusive"
+    assert result.metric("p_value[inversion]").value < 0.01  # type: ignore[operator]
+    assert f'"{TARGET}"' in result.finding
+    assert "may be due to the method" in result.finding
+    assert result.advice == ""
+    assert [one.held for one in result.assumptions][:2] == [None, False]
+
+
+def test_a_set_of_another_method_is_judged_by_clean_sets_of_that_method(judged: Callable[..., CheckResult]) -> None:
+    whole = dict.fromkeys(range(10), 2.0)
+    clean, planted = judged(whole, kernel=2.0), judged(whole | {TARGET: 4.0}, kernel=2.0)
+    assert [clean.verdict, planted.verdict] == ["pass", "fail"]
+    assert planted.metric("target_class").value == TARGET
+    for result in (clean, planted):
+        assert result.metric("p_value[level]").value > 0.001  # type: ignore[operator]
+        assert "kernel ridge regression" in result.assumptions[0].text
+        assert result.power is not None
+        assert result.power.value == 1
+        assert "of a clean set distilled by kernel ridge regression" in result.power.defect
+
+
+def test_a_set_like_the_clean_ones_is_said_to_be_that(judged: Callable[..., CheckResult]) -> None:
+    result = judged({TARGET: 2.0})
+    assert result.metric("p_value[level]").value > 0.001  # type: ignore[operator]
+    assert [one.held for one in result.assumptions][:2] == [None, True]
 
 
 def test_a_class_that_is_close_with_no_trigger_on_is_said_to_be_that(judged: Callable[..., CheckResult]) -> None:

@@ -25,6 +25,11 @@ def test_where_no_trigger_stands_out_there_are_no_images_to_seek(staged: Callabl
         samples.run(staged({}))
 
 
+def test_in_a_set_unlike_the_clean_ones_no_images_are_sought(staged: Callable[..., AuditCase]) -> None:
+    with pytest.raises(SkippedError, match="unlike the clean sets"):
+        samples.run(staged(dict.fromkeys(range(10), 2.0) | {TARGET: 8.0}))
+
+
 @pytest.mark.slow
 def test_the_images_that_were_stamped_add_most_to_the_trigger(digits: Original, real_images, case_of) -> None:
     clean = real_images(digits.train, 10)

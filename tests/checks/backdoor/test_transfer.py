@@ -55,6 +55,20 @@ def test_the_quick_profile_tries_no_trigger_that_does_not_stand_out(staged: Call
     assert transfer.run(staged({TARGET: 2.0}, unsuspected=False)).verdict == "fail"
 
 
+def test_in_a_set_unlike_the_clean_ones_no_trigger_is_tried(staged: Callable[..., AuditCase]) -> None:
+    with pytest.raises(SkippedError, match="unlike the clean sets"):
+        transfer.run(staged(dict.fromkeys(range(10), 2.0) | {TARGET: 8.0}))
+
+
+def test_a_trigger_in_a_set_of_another_method_is_tried_beside_clean_sets_of_that_method(
+    staged: Callable[..., AuditCase],
+) -> None:
+    whole = dict.fromkeys(range(10), 2.0)
+    planted = whole | {TARGET: 4.0}
+    assert transfer.run(staged(planted, kernel=2.0)).verdict == "fail"
+    assert transfer.run(staged(planted, unseen=whole, kernel=2.0)).verdict == "pass"
+
+
 def test_what_is_tried_on_other_models_and_images_is_the_trigger_with_its_price(
     digits: Original, real_images, case_of
 ) -> None:
