@@ -140,7 +140,7 @@ def level_p(audited: npt.ArrayLike, clean: npt.ArrayLike) -> float:
         raise ValueError("every statistic must be finite")
     runs = len(null)
     _enough(runs)
-    level, levels = np.median(x, axis=-1), np.median(null, axis=-1)
+    level, levels = np.median(x, axis=1), np.median(null, axis=2)
     spread = levels.std(axis=0, ddof=1)
     if not spread.all():
         raise ValueError("the clean sets are all alike: the null has no spread to measure against")

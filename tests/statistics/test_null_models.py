@@ -220,13 +220,24 @@ def test_one_clean_set_in_twenty_lies_off_at_five_percent_of_one_statistic():
     assert stats.binomtest(count, 2000, 0.05).pvalue > 0.01
 
 
+def test_the_level_of_a_set_amid_the_clean_ones_has_a_p_of_one():
+    null = np.random.default_rng(8).normal(size=(6, 4, 5))
+    middle = np.median(null, axis=2).mean(axis=0)
+    assert level_p(np.repeat(middle[:, None], 5, axis=1), null) == 1.0
+
+
 def test_the_level_needs_three_clean_sets_that_differ():
-    x = np.ones((2, 5))
+    x, null = np.ones((2, 5)), np.random.default_rng(0).random((4, 2, 5))
     with pytest.raises(TooFewExamplesError, match="three clean sets"):
         level_p(x, np.ones((2, 2, 5)))
+    alike = null.copy()
+    alike[:, 1] = 1.0
     with pytest.raises(ValueError, match="all alike"):
-        level_p(x, np.ones((4, 2, 5)))
-    with pytest.raises(ValueError, match="finite"):
-        level_p(np.full((2, 5), np.nan), np.random.default_rng(0).random((4, 2, 5)))
+        level_p(x, alike)
+    for of_clean in (False, True):
+        flawed, clean = x.copy(), null.copy()
+        (clean[2] if of_clean else flawed)[1, 3] = np.nan
+        with pytest.raises(ValueError, match="finite"):
+            level_p(flawed, clean)
     with pytest.raises(ValueError, match="expected"):
         level_p(x, np.ones((4, 3, 5)))
