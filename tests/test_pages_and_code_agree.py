@@ -124,7 +124,7 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-ROB-OOD", f"a drop of {ood.PLANTED_DROP:g}"),
         ("DD-BKD-INVERT", f"p below {study.FAIL_P:g}"),
         ("DD-BKD-INVERT", f"p below {study.WARN_P:g}"),
-        ("DD-BKD-INVERT", f"`p_value[level]` below {study.UNLIKE_P:g}"),
+        ("DD-BKD-INVERT", f"`level_p_value[inversion]` below {study.UNLIKE_P:g}"),
         ("DD-BKD-INVERT", f"less than {study.UTILITY_FLOOR:g} times chance"),
         ("DD-BKD-INVERT", f"turns at least {100 * study.VALID_SUCCESS:g} % of"),
         ("DD-BKD-TRANSFER", f"adjusted p is below {study.FAIL_P:g}"),

@@ -229,6 +229,10 @@ METRICS: dict[str, MetricWords] = {
     "p_value": MetricWords("p-value", "How often clean sets would look at least this suspicious by chance."),
     "rank_p_value": MetricWords("p-value by rank", "The same, from the rank among the clean sets alone."),
     "parametric_p_value": MetricWords("p-value by fit", "The same, from a curve fitted to the clean sets."),
+    "level_p_value": MetricWords(
+        "p-value as a whole",
+        "How often one more clean set would lie this far from those it is compared with, in the medians over classes.",
+    ),
     "target_class": MetricWords("Suspected class", "The class that the smallest recovered trigger sends images to."),
     "trigger_size": MetricWords(
         "Size of the trigger", "How much of an image the recovered trigger changes; a backdoor makes it small."

@@ -61,7 +61,7 @@ def inversion(case: AuditCase) -> CheckResult:
         else _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
         metrics=[
             *_metrics(p, comparison, suspect, len(study.peers), success),
-            Metric(name="p_value[level]", value=study.level_p, n=len(study.peers), confidence=None),
+            Metric(name="level_p_value[inversion]", value=study.level_p, n=len(study.peers), confidence=None),
             size_metric(study, suspect),
         ],
         power=power,

@@ -92,7 +92,7 @@ def test_of_a_set_whose_every_class_is_easy_nothing_is_said(judged: Callable[...
     result = judged(dict.fromkeys(range(10), 2.0))
     assert result.verdict == "inconclusive"
     assert result.metric("p_value[inversion]").value > 0.05  # type: ignore[operator]
-    assert result.metric("p_value[level]").value < 0.001  # type: ignore[operator]
+    assert result.metric("level_p_value[inversion]").value < 0.001  # type: ignore[operator]
     assert "says little" in result.finding
 
 
@@ -114,7 +114,7 @@ def test_a_set_of_another_method_is_judged_by_clean_sets_of_that_method(judged: 
     assert [clean.verdict, planted.verdict] == ["pass", "fail"]
     assert planted.metric("target_class").value == TARGET
     for result in (clean, planted):
-        assert result.metric("p_value[level]").value > 0.001  # type: ignore[operator]
+        assert result.metric("level_p_value[inversion]").value > 0.001  # type: ignore[operator]
         assert "kernel ridge regression" in result.assumptions[0].text
         assert result.power is not None
         assert result.power.value == 1
@@ -123,7 +123,7 @@ def test_a_set_of_another_method_is_judged_by_clean_sets_of_that_method(judged: 
 
 def test_a_set_like_the_clean_ones_is_said_to_be_that(judged: Callable[..., CheckResult]) -> None:
     result = judged({TARGET: 2.0})
-    assert result.metric("p_value[level]").value > 0.001  # type: ignore[operator]
+    assert result.metric("level_p_value[inversion]").value > 0.001  # type: ignore[operator]
     assert [one.held for one in result.assumptions][:2] == [None, True]
 
 
