@@ -13,7 +13,7 @@ from neural_cleanse import ANOMALY, anomalies
 from result_files import write_json
 
 from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, WARN_P, accused
+from ddaudit.checks.backdoor.study import FAIL_P, OFF_P, WARN_P, accused
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import compare_families, level_p
 
@@ -143,8 +143,8 @@ def other_method(
 
 
 def unlike(results: Sequence[Result], null: np.ndarray) -> dict[str, Any]:
-    """How many sets are so unlike the clean ones that these do not stand for them."""
-    return counted(sum(level_p(np.array(one["statistics"]), null) < UNLIKE_P for one in results), len(results))
+    """How many sets are so unlike the clean ones that those of another method are tried."""
+    return counted(sum(level_p(np.array(one["statistics"]), null) < OFF_P for one in results), len(results))
 
 
 def of_other_method(found: dict[str, dict[str, Any]]) -> list[str]:

@@ -319,9 +319,10 @@ class AuditCase:
     def kernel_distillations(self) -> list[LabelledImages]:
         """Clean sets of another method, kernel ridge regression, for a set that others do not stand for.
 
-        ``inversion_controls`` of them, then ``inversion_planted`` to plant triggers in.
+        ``inversion_controls`` of them, then ``inversion_planted`` to plant triggers in, then as many as known triggers are tried on beside.
         """
         config = self.config
+        further = max(0, config.known_controls - config.inversion_controls)
         distiller = KernelRidge(
             ipc=max(1, round(self.audited.ipc)),
             iterations=2 * config.distillation_steps,
@@ -333,7 +334,7 @@ class AuditCase:
         made = controls.own_distillations(
             self.reference,
             self.audited,
-            config.inversion_controls + config.inversion_planted,
+            config.inversion_controls + config.inversion_planted + further,
             distiller,
             config.seed,
             self.device,

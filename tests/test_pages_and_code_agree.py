@@ -122,6 +122,7 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-ROB-CORRUPTION", f"a drop of {100 * corruption.PLANTED_DROP:g} points"),
         ("DD-ROB-OOD", f"more than {ood.MARGIN:g} below"),
         ("DD-ROB-OOD", f"a drop of {ood.PLANTED_DROP:g}"),
+        ("DD-BKD-INVERT", f"one clean set in {1 / study.OFF_P:.0f}"),
         ("DD-BKD-INVERT", f"p below {study.FAIL_P:g}"),
         ("DD-BKD-INVERT", f"p below {study.WARN_P:g}"),
         ("DD-BKD-INVERT", f"`level_p_value[inversion]` below {study.UNLIKE_P:g}"),

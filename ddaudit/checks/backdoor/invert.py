@@ -68,7 +68,7 @@ def inversion(case: AuditCase) -> CheckResult:
         evidence=trigger_evidence(study, found, comparison, suspect),
         assumptions=[
             Assumption(
-                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {_made(study)}.",
+                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}.",
                 held=None,
             ),
             Assumption(
@@ -96,13 +96,6 @@ def inversion(case: AuditCase) -> CheckResult:
             f"{case.config.inversion_planted} planted sets",
         ],
     )
-
-
-def _made(study: Study) -> str:
-    usual = "distilled from noise, close to the centres of k-means, and random real images"
-    if study.peers is study.clean_sets:
-        return f"a third each are {usual}"
-    return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
 
 
 def _unlike(p: float, name: str, level: float) -> str:

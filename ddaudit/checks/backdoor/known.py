@@ -11,7 +11,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of
 from ddaudit.checks.backdoor.known_rates import RatesTask, known_rates, known_rates_into
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant
-from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
+from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.side_by_side import pairs_in_a_strip
@@ -58,22 +58,15 @@ class KnownTriggers:
         return min(self.case.config.known_images, len(self.case.test_rows))
 
     @cached_property
-    def further(self) -> list[LabelledImages]:
-        """Random real subsets, clean sets beside those of the inversion: a spread over so many triggers and classes wants more of them."""
-        config = self.case.config
-        return [
-            self.case.real_subset(i, "known-triggers") for i in range(config.known_controls - config.inversion_controls)
-        ]
-
-    @cached_property
     def clean_sets(self) -> list[LabelledImages]:
-        return [*self.study.clean_sets, *self.further]
+        """Those of the inversion and others: a spread over so many triggers and classes wants more of them."""
+        return [*self.study.peers, *self.study.further]
 
     @cached_property
     def planted(self) -> list[Plant]:
         """The planted sets whose trigger the battery has."""
         known = list(self.triggers.values())
-        return [plant for plant in self.study.planted if plant.threat.trigger in known]
+        return [plant for plant in self.study.plants if plant.threat.trigger in known]
 
     def ahead(self) -> None:
         """Have all sets tried side by side, where the executor can."""
@@ -119,7 +112,8 @@ class KnownTriggers:
         kinds = " or ".join(dict.fromkeys(plant.described for plant in planted))
         return Power.of(
             interval,
-            defect=f"{kinds}, which the battery has, on {100 * PLANTED_SHARE:g} % of a real subset's other-class images, with their labels changed",
+            defect=f"{kinds}, which the battery has, on {100 * PLANTED_SHARE:g} % of the other-class images of a "
+            f"{self.study.planted_in}, with their labels changed",
         )
 
     def success(self, suspect: Suspect, data: LabelledImages) -> Interval:
@@ -135,11 +129,11 @@ class KnownTriggers:
 def _cost(case: AuditCase) -> list[Work]:
     trial = KnownTriggers(case)
     study, config = trial.study, case.config
-    further = [(one, study.recipe, i) for one in trial.further for i in range(config.inversion_models)]
-    sets = 1 + config.inversion_controls + len(trial.further) + config.inversion_planted
+    further = [(one, study.recipe, i) for one in study.further_real for i in range(config.inversion_models)]
+    sets = 1 + config.inversion_controls + len(study.further_real) + config.inversion_planted
     images = trial.count * (len(trial.triggers) + 1)
     return [
-        *(work for work in study.cost() if work.what != "trigger inversions"),
+        *study.cost(),
         Work(
             "models of further clean sets",
             len(further),
@@ -176,6 +170,8 @@ def known_triggers(case: AuditCase) -> CheckResult:
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
+    study = trial.study
+    study.invert_all()  # it tells which clean sets stand for this one
     trial.ahead()
     rates = trial.rates(case.audited)
     suspect = trial.suspect(rates)
@@ -185,20 +181,24 @@ def known_triggers(case: AuditCase) -> CheckResult:
     name, target = list(trial.triggers)[suspect.trigger], case.reference.classes[suspect.target]
     beyond = success.value > MATERIAL
     return known_triggers.result(
-        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power),
-        _finding(p, name, target, success, len(trial.triggers)),
+        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power, sound=not study.unlike),
+        _finding(p, name, target, success, len(trial.triggers)) + (_unlike(study.level_p) if study.unlike else ""),
         metrics=_metrics(p, suspect, success, rates, trial),
         power=power,
         evidence=_evidence(case, trial, rates, suspect),
         assumptions=[
             Assumption(
-                text="The clean sets resemble this one: they have its size, labels and pixel space, and were made in several ways.",
+                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}, with {len(study.further)} more.",
                 held=None,
+            ),
+            Assumption(
+                text=f"As a whole, it takes as much effort as clean sets do ({p_is(study.level_p)}; below {UNLIKE_P:g} they do not stand for it).",
+                held=not study.unlike,
             ),
         ],
         advice=(
             f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'
-            if p < FAIL_P and beyond
+            if p < FAIL_P and beyond and not study.unlike
             else ""
         ),
         references=["Gu et al., arXiv:1708.06733", "Chen et al., arXiv:1712.05526", "Liu et al., NDSS 2023"],
@@ -213,6 +213,13 @@ def _finding(p: float, name: str, target: str, success: Interval, tried: int) ->
             f"this size do ({p_is(p)}, over all {tried} triggers and all classes together)."
         )
     return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
+
+
+def _unlike(level: float) -> str:
+    return (
+        f" As a whole the set is unlike every kind of clean set that it was compared with ({p_is(level)}), as one that was distilled by "
+        "another method may be: nothing can be told."
+    )
 
 
 def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: KnownTriggers) -> list[Metric]:

@@ -69,15 +69,17 @@ class Witnesses:
 
     @cached_property
     def null(self) -> np.ndarray:
-        """(sets,): how doubtful the most doubtful image of a real set of S's layout is, all of whose labels are right."""
+        """(sets, 2): how doubtful the most doubtful image of a real set of S's layout is, all of whose labels are right, by its margin and beside
+        the set's other images."""
         margin, labels = self.held_out
         rng = generator(self.case.config.seed, "labels/null")
         counts = np.bincount(self.labels, minlength=self.case.audited.classes)
         by_class = [np.flatnonzero(labels == c) for c in range(len(counts))]
-        return np.array([
-            -min(margin[rng.choice(rows, min(n, len(rows)), replace=False)].min() for rows, n in zip(by_class, counts, strict=True) if n and len(rows))
+        sets = [
+            np.concatenate([rng.choice(rows, min(n, len(rows)), replace=False) for rows, n in zip(by_class, counts, strict=True) if n and len(rows)])
             for _ in range(NULL_SETS)
-        ])  # fmt: skip
+        ]  # fmt: skip
+        return np.array([(-margin[rows].min(), below(margin[rows], margin[rows]).max()) for rows in sets])
 
     @cached_property
     def recognised(self) -> Interval:
@@ -98,12 +100,21 @@ class Witnesses:
 
     @cached_property
     def flip_p(self) -> np.ndarray:
-        """(m, k): of each image under each label, over all images together, that a right label is so doubtful; 1 where it cannot be told."""
+        """(m, k): of each image under each label, over all images together, that a right label is so doubtful; 1 where it cannot be told.
+
+        It has to be doubtful beside real images and beside the set's own: of a set whose images are all harder to read, as where they were
+        distilled from noise, the hardest is not one with a false label.
+        """
         k = self.case.audited.classes
         if not self.readable:
             return np.ones((len(self.labels), k))
         every = np.stack([margins(self.scores, np.full(len(self.labels), c))[0] for c in range(k)], axis=1)
-        return extreme_value_p(-every.ravel(), self.null).reshape(every.shape)
+        own = margins(self.scores, self.labels)[0]
+        by_margin, beside_others = self.null.T
+        p = np.maximum(
+            extreme_value_p(-every.ravel(), by_margin), extreme_value_p(below(every, own).ravel(), beside_others)
+        )
+        return p.reshape(every.shape)
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -136,3 +147,9 @@ class Witnesses:
         return clopper_pearson(
             *found_when_exchanged(self.predicted, self.case.test_labels, self.case.audited.classes, level)
         )
+
+
+def below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How far values lie below the median of others, in median absolute deviations of these."""
+    middle = np.median(others)
+    return (middle - values) / max(float(np.median(np.abs(others - middle))), 1e-12)

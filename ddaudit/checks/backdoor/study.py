@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,9 +29,10 @@ from ddaudit.training.trainer import TrainedModel
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
 UTILITY_FLOOR = 2.0
-#: Less likely than that among the clean sets, a set as a whole is of a kind that they do not stand for, and a class that stands out may owe it to
-#: that: of clean sets of MNIST that kernel ridge regression had distilled, eight of ten seemed to carry a trigger.
-UNLIKE_P = 0.001
+#: Less likely than ``OFF_P`` among the clean sets, a set as a whole is compared with clean sets of another kind; less likely than ``UNLIKE_P`` among
+#: those that it is least unlike, a class that stands out may owe it to that: of clean sets of MNIST that kernel ridge regression had distilled, three
+#: of four seemed to carry a trigger.
+OFF_P, UNLIKE_P = 0.01, 0.001
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
 #: Random real subsets, of no other use, whose models a sparing trigger must not turn.
@@ -61,9 +63,9 @@ class Suspect:
 
 
 def of_the_other_kind(statistics: np.ndarray, null: np.ndarray, other: Callable[[], np.ndarray]) -> bool:
-    """Whether a set (families + 1, classes) is so unlike the clean sets ``null`` that they do not stand for it, and less unlike ``other``."""
+    """Whether a set (families + 1, classes) is unlike the clean sets ``null``, and less unlike ``other``."""
     usual = level_p(statistics, null)
-    return usual < UNLIKE_P and level_p(statistics, other()) > usual
+    return usual < OFF_P and level_p(statistics, other()) > usual
 
 
 def accused(
@@ -206,8 +208,8 @@ class Study:
 
     @cached_property
     def peers(self) -> list[LabelledImages]:
-        """The clean sets that the audited one is compared with: those of three kinds, or, where they do not stand for it, those of another method
-        if it is less unlike those."""
+        """The clean sets that the audited one is compared with: those of three kinds, or of another method if it is unlike the former and less so
+        the latter."""
         usual = self._statistics(self.clean_sets)
         other = of_the_other_kind(self.statistics(self.case.audited), usual, lambda: self.kernel_null)
         return self.kernel_sets if other else self.clean_sets
@@ -215,7 +217,36 @@ class Study:
     @cached_property
     def kernel_sets(self) -> list[LabelledImages]:
         """Clean sets that were distilled by kernel ridge regression."""
-        return self.case.kernel_distillations[: self.case.config.inversion_controls]
+        return self._distilled_otherwise[0]
+
+    @cached_property
+    def _distilled_otherwise(self) -> tuple[list[LabelledImages], ...]:
+        """To compare with, to plant triggers in, and further ones."""
+        config, made = self.case.config, self.case.kernel_distillations
+        ends = (0, config.inversion_controls, config.inversion_controls + config.inversion_planted, len(made))
+        return tuple(made[start:end] for start, end in pairwise(ends))
+
+    @property
+    def made(self) -> str:
+        """How the peers were made, in words."""
+        usual = "distilled from noise, close to the centres of k-means, and random real images"
+        if self.peers is self.clean_sets:
+            return f"a third each are {usual}"
+        return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
+
+    @cached_property
+    def further(self) -> list[LabelledImages]:
+        """Clean sets beside the peers, on which no trigger is sought: random real subsets, or of the peers' kind."""
+        if self.peers is self.clean_sets:
+            return self.further_real
+        return self._distilled_otherwise[2]
+
+    @cached_property
+    def further_real(self) -> list[LabelledImages]:
+        config = self.case.config
+        return [
+            self.case.real_subset(i, "known-triggers") for i in range(config.known_controls - config.inversion_controls)
+        ]
 
     @cached_property
     def kernel_null(self) -> np.ndarray:
@@ -228,7 +259,7 @@ class Study:
         """The planted sets on which the power is measured: of the peers' kind."""
         if self.peers is self.clean_sets:
             return self.planted
-        planted = planted_sets(self.case, self.case.kernel_distillations[self.case.config.inversion_controls :])
+        planted = planted_sets(self.case, self._distilled_otherwise[1])
         self.invert_ahead([plant.data for plant in planted])
         return planted
 

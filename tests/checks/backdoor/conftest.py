@@ -52,8 +52,8 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         rng = np.random.default_rng(seed)
         study = Study(case)
         kept = {"clean_sets": study.clean_sets, "planted": study.planted}
-        distilled = [case.real_subset(i, "kernel") for i in range(16)]
-        in_distilled = planted_sets(case, distilled[12:])
+        distilled = [case.real_subset(i, "kernel") for i in range(24)]
+        in_distilled = planted_sets(case, distilled[12:16])
         others = {id(one) for one in [*distilled, *(plant.data for plant in in_distilled)]}
         found: dict[int, Inversion] = {}
         outcomes: dict[tuple[int, str], Outcome] = {}

@@ -9,9 +9,10 @@ from scipy.stats import binom
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import angles, battery, suspect_of, turned
-from ddaudit.checks.backdoor.known import known_triggers
+from ddaudit.checks.backdoor.known import KnownTriggers, known_triggers
 from ddaudit.checks.backdoor.known_rates import known_rates
 from ddaudit.data.originals import Original
+from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.results import Table
 from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.threats.sinusoidal import SinusoidalTrigger
@@ -57,6 +58,40 @@ def test_a_clean_set_is_not_accused(digits: Original, real_images: Callable, cas
     result = known_triggers.run(case_of(real_images(digits.train, 10), digits, **SETTINGS))
     assert result.verdict in ("pass", "inconclusive"), result.finding
     assert result.metric("p_value[known]").value > 0.05  # type: ignore[operator]
+
+
+def test_a_set_is_held_against_the_clean_sets_that_stand_for_it(staged: Cases) -> None:
+    usual = KnownTriggers(staged({}))
+    assert usual.clean_sets[:12] == usual.study.clean_sets
+    assert [one.name.rstrip(" 0123456789") for one in usual.clean_sets[12:]] == ["random real subset"] * 8
+    other = KnownTriggers(staged(dict.fromkeys(range(10), 2.0), kernel=2.0))
+    distilled = other.case.kernel_distillations
+    assert other.clean_sets == distilled[:12] + distilled[16:]
+    assert other.planted
+    assert not {id(one.data) for one in other.planted} & {id(one.data) for one in other.study.planted}
+
+
+@pytest.mark.slow
+def test_of_a_set_that_no_clean_set_stands_for_nothing_is_said(staged: Cases) -> None:
+    result = known_triggers.run(staged(dict.fromkeys(range(10), 2.0)))
+    assert result.verdict == "inconclusive"
+    assert "unlike every kind of clean set" in result.finding
+    assert [one.held for one in result.assumptions] == [None, False]
+
+
+@pytest.mark.slow
+def test_a_clean_set_of_another_method_is_not_accused(digits: Original, real_images: Callable, case_of: Cases) -> None:
+    """By the usual clean sets alone, all three had p below 0.05."""
+    like, store = real_images(digits.train, 10), Store(None)
+    method = KernelRidge(ipc=10, iterations=200, lr_images=0.2, threads=1)
+    settings = SETTINGS | {"distillation_steps": 100, "inversion_steps": 20, "inversion_images": 30}
+    for seed in (1, 2, 5):
+        (made,) = method.distill(digits.train, 10, like.space, seed, torch.device("cpu"))
+        case = case_of(made, digits, **settings)
+        case.store = store
+        result = known_triggers.run(case)
+        assert result.metric("p_value[known]").value > 0.05, seed  # type: ignore[operator]
+        assert "kernel ridge regression" in result.assumptions[0].text
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])

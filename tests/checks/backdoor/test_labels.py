@@ -9,6 +9,7 @@ from scipy import stats
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.exchanged import exchanged_p, found_when_exchanged
+from ddaudit.checks.backdoor.label_witnesses import Witnesses
 from ddaudit.checks.backdoor.labels import false_labels
 from ddaudit.checks.backdoor.reference import inside, margins
 from ddaudit.data.originals import Original
@@ -61,6 +62,22 @@ def test_a_set_that_real_images_cannot_read_is_inconclusive(
     noise = np.random.default_rng(0).standard_normal(clean.images.shape).astype(np.float32)
     result = false_labels.run(case_of(replace(clean, images=0.15 * clean.images + noise), digits))
     assert result.verdict == "inconclusive", result.finding
+
+
+def test_where_all_images_are_harder_to_read_the_hardest_is_not_accused(
+    digits: Original, real_images: Callable, case_of: Cases
+) -> None:
+    clean, rng = real_images(digits.train, 10), np.random.default_rng(0)
+    by_margin_alone = []
+    for _ in range(4):
+        noise = rng.standard_normal(clean.images.shape).astype(np.float32)
+        case = case_of(replace(clean, images=clean.images + 0.7 * noise), digits)
+        result, witnesses = false_labels.run(case), Witnesses(case)
+        assert witnesses.readable
+        assert result.verdict in ("pass", "inconclusive"), result.finding
+        margin, _ = margins(witnesses.scores, witnesses.labels)
+        by_margin_alone.append(-margin.min() > witnesses.null[:, 0].max())
+    assert sum(by_margin_alone) >= 2
 
 
 def answers(rng: np.random.Generator, right: float, labels: np.ndarray) -> np.ndarray:
