@@ -127,7 +127,7 @@ def distilled(way: Way, number: int, original: Original) -> LabelledImages:
 
 
 def found(card: Scorecard) -> dict[str, Any]:
-    """Verdict and p of each check, and whether the set was compared with clean sets of another kind than the usual."""
+    """Verdict and first p of each check, and whether the set was compared with clean sets of another kind than the usual."""
     (inversion,) = (check for check in card.checks if check.id == "DD-BKD-INVERT")
     return {
         "compared_with_kernel_ridge": any("by kernel ridge" in one.text for one in inversion.assumptions),

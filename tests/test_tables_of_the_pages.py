@@ -186,6 +186,7 @@ def test_the_page_has_the_table_of_the_known_triggers():
         ("scanners", "file-safety"),
         ("spectra", "spectrum"),
         ("threats", "threats"),
+        ("other_methods", "backdoors"),
         ("canaries", "checks/DD-PRV-CANARY"),
     ],
 )
