@@ -42,7 +42,7 @@ lint: install-test
 browser:
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 || true
 	@test -d build/node_modules/axe-core -a -d build/node_modules/@microsoft/jest-sarif || \
-	  npm install --silent --prefix build axe-core @microsoft/jest-sarif >/dev/null 2>&1 || true
+	  npm install --silent --fetch-retries 1 --fetch-timeout 20000 --prefix build axe-core @microsoft/jest-sarif >/dev/null 2>&1 || true
 
 docs: install-test
 	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
