@@ -315,14 +315,9 @@ class AuditCase:
             self.reference, *self._distilled_as, self.config.seed, self.device, self.store, told
         )
 
-    @cached_property
-    def kernel_distillations(self) -> list[LabelledImages]:
-        """Clean sets of another method, kernel ridge regression, for a set that others do not stand for.
-
-        ``inversion_controls`` of them, then ``inversion_planted`` to plant triggers in, then as many as known triggers are tried on beside.
-        """
+    def kernel_distillations(self, count: int, purpose: str) -> list[LabelledImages]:
+        """Clean sets of another method, kernel ridge regression, for a set that others do not stand for; other ones for another purpose."""
         config = self.config
-        further = max(0, config.known_controls - config.inversion_controls)
         distiller = KernelRidge(
             ipc=max(1, round(self.audited.ipc)),
             iterations=2 * config.distillation_steps,
@@ -334,9 +329,9 @@ class AuditCase:
         made = controls.own_distillations(
             self.reference,
             self.audited,
-            config.inversion_controls + config.inversion_planted + further,
+            count,
             distiller,
-            config.seed,
+            self.seed(f"kernel distillations/{purpose}"),
             self.device,
             self.store,
             partial(self.progress, "clean distillations by kernel ridge regression"),

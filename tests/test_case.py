@@ -177,10 +177,9 @@ def test_clean_sets_that_are_made_ahead_are_those_that_are_then_found(digits: Or
     assert len(case.k_means_subsets(2)) == 2
 
 
-def test_clean_sets_of_kernel_ridge_regression_are_as_many_as_are_compared_and_planted_in(digits: Original) -> None:
-    sizes = {"inversion_controls": 3, "inversion_planted": 2, "known_controls": 4, "distillation_steps": 1}
-    made = a_case(digits, config=replace(CONFIG, **sizes)).kernel_distillations
-    assert len(made) == 3 + 2 + 1
+def test_clean_sets_of_kernel_ridge_regression_are_others_for_another_purpose(digits: Original) -> None:
+    case = a_case(digits, config=replace(CONFIG, distillation_steps=1))
+    made = [*case.kernel_distillations(3, "peers"), *case.kernel_distillations(2, "planted")]
     assert all("kernel ridge regression" in one.name for one in made)
     assert all(np.array_equal(one.hard_labels, np.repeat(np.arange(10), 2)) for one in made)
-    assert len({one.images.tobytes() for one in made}) == len(made)
+    assert len({one.images.tobytes() for one in made}) == len(made) == 5

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import pairwise
 
 import numpy as np
 
@@ -217,14 +216,7 @@ class Study:
     @cached_property
     def kernel_sets(self) -> list[LabelledImages]:
         """Clean sets that were distilled by kernel ridge regression."""
-        return self._distilled_otherwise[0]
-
-    @cached_property
-    def _distilled_otherwise(self) -> tuple[list[LabelledImages], ...]:
-        """To compare with, to plant triggers in, and further ones."""
-        config, made = self.case.config, self.case.kernel_distillations
-        ends = (0, config.inversion_controls, config.inversion_controls + config.inversion_planted, len(made))
-        return tuple(made[start:end] for start, end in pairwise(ends))
+        return self.case.kernel_distillations(self.case.config.inversion_controls, "peers")
 
     @property
     def made(self) -> str:
@@ -239,7 +231,7 @@ class Study:
         """Clean sets beside the peers, on which no trigger is sought: random real subsets, or of the peers' kind."""
         if self.peers is self.clean_sets:
             return self.further_real
-        return self._distilled_otherwise[2]
+        return self.case.kernel_distillations(len(self.further_real), "further")
 
     @cached_property
     def further_real(self) -> list[LabelledImages]:
@@ -259,7 +251,7 @@ class Study:
         """The planted sets on which the power is measured: of the peers' kind."""
         if self.peers is self.clean_sets:
             return self.planted
-        planted = planted_sets(self.case, self._distilled_otherwise[1])
+        planted = planted_sets(self.case, self.case.kernel_distillations(self.case.config.inversion_planted, "planted"))
         self.invert_ahead([plant.data for plant in planted])
         return planted
 

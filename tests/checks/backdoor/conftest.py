@@ -52,9 +52,11 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         rng = np.random.default_rng(seed)
         study = Study(case)
         kept = {"clean_sets": study.clean_sets, "planted": study.planted}
-        distilled = [case.real_subset(i, "kernel") for i in range(24)]
-        in_distilled = planted_sets(case, distilled[12:16])
-        others = {id(one) for one in [*distilled, *(plant.data for plant in in_distilled)]}
+        distilled = {
+            what: [case.real_subset(i, f"kernel {what}") for i in range(12)] for what in ("peers", "planted", "further")
+        }
+        in_distilled = planted_sets(case, distilled["planted"])
+        others = {id(one) for one in [*distilled["peers"], *(plant.data for plant in in_distilled)]}
         found: dict[int, Inversion] = {}
         outcomes: dict[tuple[int, str], Outcome] = {}
 
@@ -89,7 +91,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
 
         for name, value in kept.items():
             monkeypatch.setattr(Study, name, value)
-        monkeypatch.setattr(AuditCase, "kernel_distillations", distilled)
+        monkeypatch.setattr(AuditCase, "kernel_distillations", lambda self, count, what: distilled[what][:count])
         monkeypatch.setattr("ddaudit.checks.backdoor.study.planted_sets", lambda *_: in_distilled)
         monkeypatch.setattr(Study, "invert_ahead", lambda *_: None)
         monkeypatch.setattr(Study, "invert", invert)

@@ -65,8 +65,8 @@ def test_a_set_is_held_against_the_clean_sets_that_stand_for_it(staged: Cases) -
     assert usual.clean_sets[:12] == usual.study.clean_sets
     assert [one.name.rstrip(" 0123456789") for one in usual.clean_sets[12:]] == ["random real subset"] * 8
     other = KnownTriggers(staged(dict.fromkeys(range(10), 2.0), kernel=2.0))
-    distilled = other.case.kernel_distillations
-    assert other.clean_sets == distilled[:12] + distilled[16:]
+    peers, further = (other.case.kernel_distillations(n, what) for n, what in ((12, "peers"), (8, "further")))
+    assert other.clean_sets == peers + further
     assert other.planted
     assert not {id(one.data) for one in other.planted} & {id(one.data) for one in other.study.planted}
 
