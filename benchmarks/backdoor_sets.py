@@ -16,6 +16,7 @@ from ddaudit.data.originals import Original
 from ddaudit.distillation.distribution_matching import DistributionMatching
 from ddaudit.distillation.gradient_matching import GradientMatching
 from ddaudit.distillation.kernel_ridge import KernelRidge
+from ddaudit.distillation.registry import Distiller
 from ddaudit.seeds import derive_seed, generator
 from ddaudit.threats.planted import Planted, Threat
 from ddaudit.threats.registry import threat_named, threat_names, threat_settings
@@ -152,11 +153,16 @@ def clean_set(
             ipc=round(like.ipc), iterations=300, lr_images=0.2, threads=1, **(NARROW if narrow else {})
         ),
     }
+    return replace(of_a_half(distillers[kind](), original, like, seed, number), name=f"{kind} {number}")
+
+
+def of_a_half(distiller: Distiller, original: Original, like: LabelledImages, seed: int, number: int) -> LabelledImages:
+    """Number ``number`` of the sets that are distilled of random halves of the original."""
     half = np.flatnonzero(generator(seed, "half", number).random(len(original.train)) < 0.5)
-    (made,) = distillers[kind]().distill(
+    (made,) = distiller.distill(
         original.train, like.classes, like.space, derive_seed(seed, "distil", number), CPU, pools=[half]
     )
-    return replace(made, name=f"{kind} {number}")
+    return made
 
 
 def poisoned_set(job: Job, original: Original, like: LabelledImages, store: Store) -> Planted:

@@ -20,7 +20,7 @@ import numpy as np
 from backdoor_report import report
 from backdoor_sets import CPU, Job, clean_set, jobs, poisoned_set
 from neural_cleanse import mask_norms
-from result_files import write_json
+from result_files import part_of, write_json
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.advisory import DETECTORS, flagged
@@ -64,10 +64,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     original = load_original(asked.original, data_root=asked.data_root)
     study = the_study(original, asked.ipc)
-    part, parts = (int(number) for number in asked.part.split("/"))
     counts = (asked.clean, asked.poisoned, asked.threats, asked.first)
     wanted = list(jobs(len(original.classes), *counts, other=asked.other, narrow=is_large(original)))
-    for job in wanted[part::parts]:
+    for job in part_of(wanted, asked.part):
         file = folder / f"{job.name}.json"
         if not file.is_file():
             result = one_set(study, job)

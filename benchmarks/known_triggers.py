@@ -13,7 +13,6 @@ the rows in benchmarks/results/known_triggers.json and prints the table of docs/
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 from backdoor_published import SETS, original_of
 from backdoor_sets import CPU, Job, clean_set, poisoned_set, settings_of, target_of
 from backdoor_study import success, the_study
-from result_files import write_json
+from result_files import gathered, part_of, write_json
 from validation import main_file
 
 from ddaudit.case import AuditCase
@@ -86,19 +85,15 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
     if asked.table:
-        rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((asked.store / "rows").glob("*.json"))]
-        if rows:
-            write_json(asked.out, rows)
-        print("\n".join(lines(json.loads(asked.out.read_text(encoding="utf-8")))))
+        print("\n".join(lines(gathered(asked.store / "rows", asked.out))))
         return
-    part, parts = (int(number) for number in asked.part.split("/"))
     on_digits = asked.original == "digits"
     with executor_named("process", workers=asked.workers, threads=1) as executor:
         for trial, subjects in digits(asked) if on_digits else published(asked):
             trial.case.executor = executor
             files = {
                 asked.store / "rows" / f"{asked.original}-{name}.json": (name, make)
-                for name, make in subjects[part::parts]
+                for name, make in part_of(subjects, asked.part)
             }
             wanted = {file: one for file, one in files.items() if not file.exists()}
             if wanted:

@@ -11,17 +11,15 @@ its own in the store, and an interrupted run goes on where it stopped. ``--table
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
-from backdoor_sets import CPU, NARROW
+from backdoor_sets import NARROW, of_a_half
 from backdoor_study import is_large, the_study
-from result_files import write_json
+from result_files import gathered, part_of, write_json
 
 from ddaudit import scan
 from ddaudit.checks.backdoor import study
@@ -31,7 +29,7 @@ from ddaudit.data.formats.native import save_distilled
 from ddaudit.data.originals import Original, load_original
 from ddaudit.distillation.registry import distiller_named
 from ddaudit.results import Scorecard
-from ddaudit.seeds import derive_seed, generator
+from ddaudit.seeds import derive_seed
 from ddaudit.statistics.intervals import clopper_pearson
 
 ROOT = Path(__file__).parents[1]
@@ -79,15 +77,11 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
     if asked.table:
-        rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted((asked.store / "rows").glob("*.json"))]
-        if rows:
-            write_json(asked.out, rows)
-        print("\n".join(lines(json.loads(asked.out.read_text(encoding="utf-8")))))
+        print("\n".join(lines(gathered(asked.store / "rows", asked.out))))
         return
     original = load_original(asked.original, data_root=asked.data_root)
-    part, parts = (int(number) for number in asked.part.split("/"))
     wanted = [(way, number) for number in range(FIRST, FIRST + asked.sets) for way in WAYS if way.name in asked.only]
-    for way, number in wanted[part::parts]:
+    for way, number in part_of(wanted, asked.part):
         file = asked.store / "rows" / f"{asked.original}-{way.name.replace(' ', '_')}-{number}.json"
         if not file.is_file():
             row = {"original": asked.original, "method": way.name, "number": number}
@@ -119,11 +113,7 @@ def distilled(way: Way, number: int, original: Original) -> LabelledImages:
     distiller = distiller_named(
         way.method, ipc=IPC, init=way.init, iterations=way.iterations, lr_images=way.lr, **sizes
     )
-    half = np.flatnonzero(generator(seed, "half", number).random(len(original.train)) < 0.5)
-    (made,) = distiller.distill(
-        original.train, like.classes, like.space, derive_seed(seed, "distil", number), CPU, pools=[half]
-    )
-    return made
+    return of_a_half(distiller, original, like, seed, number)
 
 
 def found(card: Scorecard) -> dict[str, Any]:
