@@ -7,9 +7,10 @@ import numpy as np
 from ddaudit.checks.backdoor import calibrated
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, Trigger
-from ddaudit.checks.backdoor.study import Study, Suspect
+from ddaudit.checks.backdoor.study import UNLIKE_P, Study, Suspect
+from ddaudit.checks.phrases import p_is
 from ddaudit.checks.side_by_side import pairs_in_a_strip
-from ddaudit.results import ControlValue, Evidence, Figure, Image, Metric, Scalar, Series, Table
+from ddaudit.results import Assumption, ControlValue, Evidence, Figure, Image, Metric, Scalar, Series, Table
 from ddaudit.statistics.intervals import exact_limits
 from ddaudit.statistics.null_models import CleanComparison
 
@@ -54,6 +55,28 @@ def size_metric(study: Study, suspect: Suspect) -> Metric:
         confidence=None,
         better="higher",
         controls=[ControlValue(name=name, value=middle, low=low, high=high)],
+    )
+
+
+def likeness(study: Study, further: str = "") -> list[Assumption]:
+    """That the clean sets stand for S: what cannot be tested of it, and what is."""
+    return [
+        Assumption(
+            text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}{further}.",
+            held=None,
+        ),
+        Assumption(
+            text=f"As a whole, it takes as much effort as clean sets do ({p_is(study.level_p)}; below {UNLIKE_P:g} they do not stand for it).",
+            held=not study.unlike,
+        ),
+    ]
+
+
+def unlike_words(study: Study) -> str:
+    """Where they do not, in words that go before what cannot be told."""
+    return (
+        f"as a whole the set is unlike every kind of clean set that it was compared with ({p_is(study.level_p)}), as one that was "
+        "distilled by another method may be"
     )
 
 

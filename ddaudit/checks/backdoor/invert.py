@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import seldom_found, size_metric, trigger_evidence
+from ddaudit.checks.backdoor.evidence import likeness, seldom_found, size_metric, trigger_evidence, unlike_words
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
+from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.verdicts import judge
@@ -56,7 +56,7 @@ def inversion(case: AuditCase) -> CheckResult:
     unlike = study.unlike
     return inversion.result(
         judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(valid.any()) and not unlike),
-        _unlike(p, name, study.level_p)
+        _unlike(p, name, study)
         if unlike and valid.any()
         else _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
         metrics=[
@@ -67,14 +67,7 @@ def inversion(case: AuditCase) -> CheckResult:
         power=power,
         evidence=trigger_evidence(study, found, comparison, suspect),
         assumptions=[
-            Assumption(
-                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}.",
-                held=None,
-            ),
-            Assumption(
-                text=f"As a whole, it takes as much effort as clean sets do ({p_is(study.level_p)}; below {UNLIKE_P:g} they do not stand for it).",
-                held=not study.unlike,
-            ),
+            *likeness(study),
             Assumption(
                 text=f"For every class some trigger was found that turns at least {100 * VALID_SUCCESS:g} % of the images it was made on.",
                 held=bool(valid.any(0).all()),
@@ -98,16 +91,13 @@ def inversion(case: AuditCase) -> CheckResult:
     )
 
 
-def _unlike(p: float, name: str, level: float) -> str:
+def _unlike(p: float, name: str, study: Study) -> str:
     stands_out = (
         f'"{name}" is reached with less effort than in clean sets of this size ({p_is(p)}), but that may be due to the method'
         if p < WARN_P
         else "That no class stands out says little"
     )
-    return (
-        f"{stands_out}: as a whole the set is unlike every kind of clean set that it was compared with ({p_is(level)}), as one that was "
-        "distilled by another method may be. Whether there is a trigger cannot be told."
-    )
+    return f"{stands_out}: {unlike_words(study)}. Whether there is a trigger cannot be told."
 
 
 def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: float, valid: bool) -> str:

@@ -9,15 +9,16 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of
+from ddaudit.checks.backdoor.evidence import likeness, unlike_words
 from ddaudit.checks.backdoor.known_rates import RatesTask, known_rates, known_rates_into
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant
-from ddaudit.checks.backdoor.study import FAIL_P, UNLIKE_P, UTILITY_FLOOR, WARN_P, Study
+from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
+from ddaudit.results import CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
 from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson
 from ddaudit.threats.triggers import Trigger
@@ -182,20 +183,12 @@ def known_triggers(case: AuditCase) -> CheckResult:
     beyond = success.value > MATERIAL
     return known_triggers.result(
         judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power, sound=not study.unlike),
-        _finding(p, name, target, success, len(trial.triggers)) + (_unlike(study.level_p) if study.unlike else ""),
+        _finding(p, name, target, success, len(trial.triggers))
+        + (f" But {unlike_words(study)}: nothing can be told." if study.unlike else ""),
         metrics=_metrics(p, suspect, success, rates, trial),
         power=power,
         evidence=_evidence(case, trial, rates, suspect),
-        assumptions=[
-            Assumption(
-                text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}, with {len(study.further)} more.",
-                held=None,
-            ),
-            Assumption(
-                text=f"As a whole, it takes as much effort as clean sets do ({p_is(study.level_p)}; below {UNLIKE_P:g} they do not stand for it).",
-                held=not study.unlike,
-            ),
-        ],
+        assumptions=likeness(study, f", with {len(study.further)} more"),
         advice=(
             f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'
             if p < FAIL_P and beyond and not study.unlike
@@ -213,13 +206,6 @@ def _finding(p: float, name: str, target: str, success: Interval, tried: int) ->
             f"this size do ({p_is(p)}, over all {tried} triggers and all classes together)."
         )
     return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
-
-
-def _unlike(level: float) -> str:
-    return (
-        f" As a whole the set is unlike every kind of clean set that it was compared with ({p_is(level)}), as one that was distilled by "
-        "another method may be: nothing can be told."
-    )
 
 
 def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: KnownTriggers) -> list[Metric]:

@@ -184,10 +184,15 @@ class Study:
         found = self.invert(data)
         return np.log(np.concatenate([found.effort, found.bare[None]]))
 
-    @cached_property
+    @property
     def null(self) -> np.ndarray:
         """The same of the clean sets that the audited one is compared with, (sets, families + 1, classes)."""
-        return self._statistics(self.clean_sets) if self.peers is self.clean_sets else self.kernel_null
+        return self.kernel_null if self.otherwise else self.usual_null
+
+    @cached_property
+    def usual_null(self) -> np.ndarray:
+        """Of those of three kinds."""
+        return self._statistics(self.clean_sets)
 
     def _statistics(self, sets: Sequence[LabelledImages]) -> np.ndarray:
         return np.stack([self.statistics(one) for one in sets])
@@ -206,12 +211,14 @@ class Study:
         return level_p(self.statistics(self.case.audited), self.null)
 
     @cached_property
+    def otherwise(self) -> bool:
+        """Whether the audited set is compared with clean sets of another method: it is unlike those of three kinds, and less so the former."""
+        return of_the_other_kind(self.statistics(self.case.audited), self.usual_null, lambda: self.kernel_null)
+
+    @property
     def peers(self) -> list[LabelledImages]:
-        """The clean sets that the audited one is compared with: those of three kinds, or of another method if it is unlike the former and less so
-        the latter."""
-        usual = self._statistics(self.clean_sets)
-        other = of_the_other_kind(self.statistics(self.case.audited), usual, lambda: self.kernel_null)
-        return self.kernel_sets if other else self.clean_sets
+        """The clean sets that the audited one is compared with."""
+        return self.kernel_sets if self.otherwise else self.clean_sets
 
     @cached_property
     def kernel_sets(self) -> list[LabelledImages]:
@@ -222,14 +229,14 @@ class Study:
     def made(self) -> str:
         """How the peers were made, in words."""
         usual = "distilled from noise, close to the centres of k-means, and random real images"
-        if self.peers is self.clean_sets:
-            return f"a third each are {usual}"
-        return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
+        if self.otherwise:
+            return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
+        return f"a third each are {usual}"
 
     @cached_property
     def further(self) -> list[LabelledImages]:
         """Clean sets beside the peers, on which no trigger is sought: random real subsets, or of the peers' kind."""
-        if self.peers is self.clean_sets:
+        if not self.otherwise:
             return self.further_real
         return self.case.kernel_distillations(len(self.further_real), "further")
 
@@ -249,7 +256,7 @@ class Study:
     @cached_property
     def plants(self) -> list[Plant]:
         """The planted sets on which the power is measured: of the peers' kind."""
-        if self.peers is self.clean_sets:
+        if not self.otherwise:
             return self.planted
         planted = planted_sets(self.case, self.case.kernel_distillations(self.case.config.inversion_planted, "planted"))
         self.invert_ahead([plant.data for plant in planted])
@@ -258,9 +265,7 @@ class Study:
     @property
     def planted_in(self) -> str:
         """What kind of set those were."""
-        return (
-            "random real subset" if self.peers is self.clean_sets else "clean set distilled by kernel ridge regression"
-        )
+        return "clean set distilled by kernel ridge regression" if self.otherwise else "random real subset"
 
     @property
     def unlike(self) -> bool:
