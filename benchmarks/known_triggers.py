@@ -26,8 +26,8 @@ from result_files import gathered, part_of, write_json
 from validation import main_file
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.battery import PRIOR_SETS, Suspect
 from ddaudit.checks.backdoor.known import KnownTriggers
+from ddaudit.checks.backdoor.known_standing import PRIOR_SETS, Suspect
 from ddaudit.config import profile
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import load_original

@@ -8,9 +8,10 @@ from functools import cached_property, partial
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.battery import Suspect, battery, standing, suspect_of
+from ddaudit.checks.backdoor.battery import battery
 from ddaudit.checks.backdoor.evidence import likeness, unlike_words
 from ddaudit.checks.backdoor.known_rates import RatesTask, known_rates, known_rates_into
+from ddaudit.checks.backdoor.known_standing import Suspect, standing, suspect_of
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is

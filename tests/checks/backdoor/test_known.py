@@ -8,9 +8,10 @@ import torch
 from scipy.stats import binom
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.battery import angles, battery, suspect_of, turned
+from ddaudit.checks.backdoor.battery import battery, turned
 from ddaudit.checks.backdoor.known import KnownTriggers, known_triggers
 from ddaudit.checks.backdoor.known_rates import known_rates
+from ddaudit.checks.backdoor.known_standing import angles, suspect_of
 from ddaudit.data.originals import Original
 from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.results import Table
