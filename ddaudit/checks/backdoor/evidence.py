@@ -58,11 +58,11 @@ def size_metric(study: Study, suspect: Suspect) -> Metric:
     )
 
 
-def likeness(study: Study, further: str = "") -> list[Assumption]:
+def likeness(study: Study) -> list[Assumption]:
     """That the clean sets stand for S: what cannot be tested of it, and what is."""
     return [
         Assumption(
-            text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}{further}.",
+            text=f"The clean sets resemble this one: they have its size, labels and pixel space; {study.made}.",
             held=None,
         ),
         Assumption(
@@ -70,14 +70,6 @@ def likeness(study: Study, further: str = "") -> list[Assumption]:
             held=not study.unlike,
         ),
     ]
-
-
-def unlike_words(study: Study) -> str:
-    """Where they do not, in words that go before what cannot be told."""
-    return (
-        f"as a whole the set is unlike every kind of clean set that it was compared with ({p_is(study.level_p)}), as one that was "
-        "distilled by another method may be"
-    )
 
 
 def trigger_evidence(study: Study, found: Inversion, comparison: CleanComparison, suspect: Suspect) -> list[Evidence]:

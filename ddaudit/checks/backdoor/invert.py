@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import likeness, seldom_found, size_metric, trigger_evidence, unlike_words
+from ddaudit.checks.backdoor.evidence import likeness, seldom_found, size_metric, trigger_evidence
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.standing import Standing
 from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, VALID_SUCCESS, WARN_P, Study, Suspect
@@ -97,7 +97,10 @@ def _unlike(p: float, name: str, study: Study) -> str:
         if p < WARN_P
         else "That no class stands out says little"
     )
-    return f"{stands_out}: {unlike_words(study)}. Whether there is a trigger cannot be told."
+    return (
+        f"{stands_out}: as a whole the set is unlike every kind of clean set that it was compared with ({p_is(study.level_p)}), as one that "
+        "was distilled by another method may be. Whether there is a trigger cannot be told."
+    )
 
 
 def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: float, valid: bool) -> str:

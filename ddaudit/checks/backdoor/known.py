@@ -9,17 +9,16 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import battery
-from ddaudit.checks.backdoor.evidence import likeness, unlike_words
 from ddaudit.checks.backdoor.known_rates import RatesTask, known_rates, known_rates_into
-from ddaudit.checks.backdoor.known_standing import Suspect, standing, suspect_of
+from ddaudit.checks.backdoor.known_standing import Suspect, standing, suspect_of, wideness
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant
-from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study
+from ddaudit.checks.backdoor.study import FAIL_P, USUAL_KINDS, UTILITY_FLOOR, WARN_P, Study
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import check
 from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
+from ddaudit.results import Assumption, CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
 from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson
 from ddaudit.threats.triggers import Trigger
@@ -62,13 +61,21 @@ class KnownTriggers:
     @cached_property
     def clean_sets(self) -> list[LabelledImages]:
         """Those of the inversion and others: a spread over so many triggers and classes wants more of them."""
-        return [*self.study.peers, *self.study.further]
+        return [*self.study.clean_sets, *self.further]
+
+    @cached_property
+    def further(self) -> list[LabelledImages]:
+        """Random real subsets on which no trigger is sought."""
+        config = self.case.config
+        return [
+            self.case.real_subset(i, "known-triggers") for i in range(config.known_controls - config.inversion_controls)
+        ]
 
     @cached_property
     def planted(self) -> list[Plant]:
         """The planted sets whose trigger the battery has."""
         known = list(self.triggers.values())
-        return [plant for plant in self.study.plants if plant.threat.trigger in known]
+        return [plant for plant in self.study.planted if plant.threat.trigger in known]
 
     def ahead(self) -> None:
         """Have all sets tried side by side, where the executor can."""
@@ -96,26 +103,36 @@ class KnownTriggers:
         """(sets,): how far each clean set's own suspect stands out from the others."""
         return np.array([suspect_of(one, np.delete(self.null, i, 0), self.count).z for i, one in enumerate(self.null)])
 
-    def suspect(self, rates: np.ndarray) -> Suspect:
-        """Where such rates stand out most from those of the clean sets."""
-        return suspect_of(rates, self.null, self.count)
+    def wide(self, rates: np.ndarray) -> float:
+        """How many times as far as in the clean sets the triggers lie apart; see `wideness`."""
+        return wideness(rates, self.null, self.count)
+
+    @cached_property
+    def null_wide(self) -> np.ndarray:
+        """(sets,): the same of each clean set among the others."""
+        return np.array([wideness(one, np.delete(self.null, i, 0), self.count) for i, one in enumerate(self.null)])
+
+    def suspect(self, rates: np.ndarray, least: float = 1.0) -> Suspect:
+        """Where such rates stand out most from those of the clean sets; see `standing`."""
+        return suspect_of(rates, self.null, self.count, least)
 
     def p(self, suspect: Suspect) -> float:
         """Over all triggers and classes together."""
         return float(extreme_value_p([suspect.z], self.null_z)[0])
 
     def power(self) -> Power:
-        """How often a planted trigger of the battery is found, with its class, when its set is judged as S is."""
+        """How often a planted trigger of the battery is found, with its class, in a set that is as easily disturbed as S."""
         planted, found = self.planted, 0
+        wide = max(1.0, self.wide(self.rates(self.case.audited)))
         for plant in planted:
-            suspect = self.suspect(self.rates(plant.data))
+            suspect = self.suspect(self.rates(plant.data), wide)
             found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
         interval = clopper_pearson(found, len(planted))
         kinds = " or ".join(dict.fromkeys(plant.described for plant in planted))
         return Power.of(
             interval,
             defect=f"{kinds}, which the battery has, on {100 * PLANTED_SHARE:g} % of the other-class images of a "
-            f"{self.study.planted_in}, with their labels changed",
+            "random real subset, with their labels changed",
         )
 
     def success(self, suspect: Suspect, data: LabelledImages) -> Interval:
@@ -131,11 +148,11 @@ class KnownTriggers:
 def _cost(case: AuditCase) -> list[Work]:
     trial = KnownTriggers(case)
     study, config = trial.study, case.config
-    further = [(one, study.recipe, i) for one in study.further_real for i in range(config.inversion_models)]
-    sets = 1 + config.inversion_controls + len(study.further_real) + config.inversion_planted
+    further = [(one, study.recipe, i) for one in trial.further for i in range(config.inversion_models)]
+    sets = 1 + config.inversion_controls + len(trial.further) + config.inversion_planted
     images = trial.count * (len(trial.triggers) + 1)
     return [
-        *study.cost(),
+        *(work for work in study.cost() if work.what != "trigger inversions"),
         Work(
             "models of further clean sets",
             len(further),
@@ -172,8 +189,6 @@ def known_triggers(case: AuditCase) -> CheckResult:
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
-    study = trial.study
-    study.invert_all()  # it tells which clean sets stand for this one
     trial.ahead()
     rates = trial.rates(case.audited)
     suspect = trial.suspect(rates)
@@ -183,16 +198,27 @@ def known_triggers(case: AuditCase) -> CheckResult:
     name, target = list(trial.triggers)[suspect.trigger], case.reference.classes[suspect.target]
     beyond = success.value > MATERIAL
     return known_triggers.result(
-        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power, sound=not study.unlike),
-        _finding(p, name, target, success, len(trial.triggers))
-        + (f" But {unlike_words(study)}: nothing can be told." if study.unlike else ""),
+        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power),
+        _finding(p, name, target, success, len(trial.triggers)),
         metrics=_metrics(p, suspect, success, rates, trial),
         power=power,
         evidence=_evidence(case, trial, rates, suspect),
-        assumptions=likeness(study, f", with {len(study.further)} more"),
+        assumptions=[
+            Assumption(
+                text="The clean sets resemble this one: they have its size, labels and pixel space; "
+                f"a third each are {USUAL_KINDS}, with {len(trial.further)} more of these.",
+                held=None,
+            ),
+            Assumption(
+                text=f"Models of this set are no easier to disturb than those of clean ones: in its usual class the triggers lie {trial.wide(rates):.2f} "
+                f"times as far apart as on average in theirs, which reach {trial.null_wide.max():.2f}. Above 1, how far a trigger stands out is divided by it, "
+                "here and in the planted sets.",
+                held=bool(trial.wide(rates) <= trial.null_wide.max()),
+            ),
+        ],
         advice=(
             f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'
-            if p < FAIL_P and beyond and not study.unlike
+            if p < FAIL_P and beyond
             else ""
         ),
         references=["Gu et al., arXiv:1708.06733", "Chen et al., arXiv:1712.05526", "Liu et al., NDSS 2023"],

@@ -34,6 +34,8 @@ UTILITY_FLOOR = 2.0
 OFF_P, UNLIKE_P = 0.01, 0.001
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
+#: How clean sets are made.
+USUAL_KINDS = "distilled from noise, close to the centres of k-means, and random real images"
 #: Random real subsets, of no other use, whose models a sparing trigger must not turn.
 REFERENCES = 3
 #: Held-out images at most, beside those on which triggers are sought, on which they are tried.
@@ -228,24 +230,11 @@ class Study:
     @property
     def made(self) -> str:
         """How the peers were made, in words."""
-        usual = "distilled from noise, close to the centres of k-means, and random real images"
         if self.otherwise:
-            return f"they were distilled by kernel ridge regression, since the set is unlike those that are {usual}"
-        return f"a third each are {usual}"
-
-    @cached_property
-    def further(self) -> list[LabelledImages]:
-        """Clean sets beside the peers, on which no trigger is sought: random real subsets, or of the peers' kind."""
-        if not self.otherwise:
-            return self.further_real
-        return self.case.kernel_distillations(len(self.further_real), "further")
-
-    @cached_property
-    def further_real(self) -> list[LabelledImages]:
-        config = self.case.config
-        return [
-            self.case.real_subset(i, "known-triggers") for i in range(config.known_controls - config.inversion_controls)
-        ]
+            return (
+                f"they were distilled by kernel ridge regression, since the set is unlike those that are {USUAL_KINDS}"
+            )
+        return f"a third each are {USUAL_KINDS}"
 
     @cached_property
     def kernel_null(self) -> np.ndarray:

@@ -52,9 +52,7 @@ def staged(digits: Original, real_images, case_of, monkeypatch: pytest.MonkeyPat
         rng = np.random.default_rng(seed)
         study = Study(case)
         kept = {"clean_sets": study.clean_sets, "planted": study.planted}
-        distilled = {
-            what: [case.real_subset(i, f"kernel {what}") for i in range(12)] for what in ("peers", "planted", "further")
-        }
+        distilled = {what: [case.real_subset(i, f"kernel {what}") for i in range(12)] for what in ("peers", "planted")}
         in_distilled = planted_sets(case, distilled["planted"])
         others = {id(one) for one in [*distilled["peers"], *(plant.data for plant in in_distilled)]}
         found: dict[int, Inversion] = {}

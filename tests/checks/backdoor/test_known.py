@@ -9,9 +9,9 @@ from scipy.stats import binom
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import battery, turned
-from ddaudit.checks.backdoor.known import KnownTriggers, known_triggers
+from ddaudit.checks.backdoor.known import known_triggers
 from ddaudit.checks.backdoor.known_rates import known_rates
-from ddaudit.checks.backdoor.known_standing import angles, suspect_of
+from ddaudit.checks.backdoor.known_standing import angles, standing, suspect_of, wideness
 from ddaudit.data.originals import Original
 from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.results import Table
@@ -59,40 +59,26 @@ def test_a_clean_set_is_not_accused(digits: Original, real_images: Callable, cas
     result = known_triggers.run(case_of(real_images(digits.train, 10), digits, **SETTINGS))
     assert result.verdict in ("pass", "inconclusive"), result.finding
     assert result.metric("p_value[known]").value > 0.05  # type: ignore[operator]
-
-
-def test_a_set_is_held_against_the_clean_sets_that_stand_for_it(staged: Cases) -> None:
-    usual = KnownTriggers(staged({}))
-    assert usual.clean_sets[:12] == usual.study.clean_sets
-    assert [one.name.rstrip(" 0123456789") for one in usual.clean_sets[12:]] == ["random real subset"] * 8
-    other = KnownTriggers(staged(dict.fromkeys(range(10), 2.0), kernel=2.0))
-    peers, further = (other.case.kernel_distillations(n, what) for n, what in ((12, "peers"), (8, "further")))
-    assert other.clean_sets == peers + further
-    assert other.planted
-    assert not {id(one.data) for one in other.planted} & {id(one.data) for one in other.study.planted}
+    assert result.assumptions[1].held
 
 
 @pytest.mark.slow
-def test_of_a_set_that_no_clean_set_stands_for_nothing_is_said(staged: Cases) -> None:
-    result = known_triggers.run(staged(dict.fromkeys(range(10), 2.0)))
-    assert result.verdict == "inconclusive"
-    assert "unlike every kind of clean set" in result.finding
-    assert [one.held for one in result.assumptions] == [None, False]
-
-
-@pytest.mark.slow
-def test_a_clean_set_of_another_method_is_not_accused(digits: Original, real_images: Callable, case_of: Cases) -> None:
-    """By the usual clean sets alone, all three had p below 0.05."""
+def test_clean_sets_of_another_method_are_not_accused(digits: Original, real_images: Callable, case_of: Cases) -> None:
+    """Undivided, seeds 1, 2 and 5 of these have p below 0.05; a test of 5 % may err once in six."""
     like, store = real_images(digits.train, 10), Store(None)
     method = KernelRidge(ipc=10, iterations=200, lr_images=0.2, threads=1)
     settings = SETTINGS | {"distillation_steps": 100, "inversion_steps": 20, "inversion_images": 30}
-    for seed in (1, 2, 5):
+    p = []
+    for seed in range(6):
         (made,) = method.distill(digits.train, 10, like.space, seed, torch.device("cpu"))
         case = case_of(made, digits, **settings)
         case.store = store
         result = known_triggers.run(case)
-        assert result.metric("p_value[known]").value > 0.05, seed  # type: ignore[operator]
-        assert "kernel ridge regression" in result.assumptions[0].text
+        p.append(result.metric("p_value[known]").value)
+        assert result.verdict != "fail"
+        assert result.assumptions[1].held is False  # its models are easily disturbed
+    assert min(p) > 0.01
+    assert sum(one < 0.05 for one in p) <= 1
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
@@ -155,6 +141,38 @@ def test_a_class_to_which_everything_is_a_short_way_does_not_stand_out_and_a_tri
     drawn_in, accused = (suspect_of(shares(rng, one), null, 100) for one in (near, planted))
     assert (accused.trigger, accused.target) == (7, 3)
     assert accused.z > 8 > 5 > drawn_in.z
+
+
+def test_where_everything_disturbs_more_than_in_clean_sets_only_what_goes_beyond_that_stands_out() -> None:
+    rng = np.random.default_rng(0)
+    usual = np.linspace(-4, 0, 30)[:, None] + np.zeros((30, 10))
+    null = shares(rng, usual + rng.normal(0, 0.3, (20, 30, 10)))
+    own = [suspect_of(one, np.delete(null, i, 0), 100).z for i, one in enumerate(null)]
+    assert np.mean([wideness(one, np.delete(null, i, 0), 100) for i, one in enumerate(null)]) == pytest.approx(
+        1, abs=0.1
+    )
+    disturbed = usual + rng.normal(0, 0.9, (30, 10))
+    planted = disturbed.copy()
+    planted[7, 3] = 3.0
+    easily, poisoned = shares(rng, disturbed), shares(rng, planted)
+    assert wideness(easily, null, 100) > 1.5
+    assert suspect_of(easily, null, 100).z < max(own)
+    accused = suspect_of(poisoned, null, 100)
+    assert (accused.trigger, accused.target) == (7, 3)
+    assert accused.z > 1.2 * max(own)
+    easier_yet = suspect_of(poisoned, null, 100, least=2 * wideness(poisoned, null, 100))
+    assert easier_yet.z == pytest.approx(accused.z / 2)
+
+
+def test_a_set_that_is_hard_to_disturb_gains_nothing_from_it_and_of_few_classes_none_is_the_usual_one() -> None:
+    rng = np.random.default_rng(0)
+    usual = np.linspace(-4, 0, 30)[:, None] + np.zeros((30, 10))
+    null = shares(rng, usual + rng.normal(0, 0.9, (20, 30, 10)))
+    calm = shares(rng, usual)
+    assert wideness(calm, null, 100) < 0.7
+    plain = np.sqrt(((angles(calm, 100) - angles(null, 100).mean(0)) ** 2).mean())
+    assert np.abs(standing(calm, null, 100)).max() < 100 * plain  # finite, and not blown up
+    assert wideness(calm[:, :4], null[..., :4], 100) == 1.0
 
 
 @pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.9])
