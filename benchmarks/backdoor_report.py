@@ -12,8 +12,8 @@ import numpy as np
 from neural_cleanse import ANOMALY, anomalies
 from result_files import write_json
 
-from ddaudit.checks.backdoor.standing import Standing
-from ddaudit.checks.backdoor.study import FAIL_P, OFF_P, WARN_P, accused
+from ddaudit.checks.backdoor.standing import OFF_P, Standing, accused
+from ddaudit.checks.backdoor.study import FAIL_P, WARN_P
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import compare_families, level_p
 

@@ -12,7 +12,8 @@ import torch
 from ddaudit import controls
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.calibrated import CLEAN, Found, keep
-from ddaudit.checks.backdoor.study import WARN_P, Study, accused
+from ddaudit.checks.backdoor.standing import accused
+from ddaudit.checks.backdoor.study import WARN_P, Study
 from ddaudit.config import AuditConfig
 from ddaudit.data.distilled import DistilledSet, LabelledImages, Provenance
 from ddaudit.data.originals import Original

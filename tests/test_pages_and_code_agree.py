@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from ddaudit.checks import all_checks, claims
-from ddaudit.checks.backdoor import advisory, carriers, known, label_witnesses, labels, study
+from ddaudit.checks.backdoor import advisory, carriers, known, label_witnesses, labels, standing, study
 from ddaudit.checks.fairness import attribute_share, calibration, class_accuracy, group
 from ddaudit.checks.privacy import (
     canary,
@@ -122,10 +122,10 @@ def test_the_verdict_of_a_check_follows_the_rules_of_the_page_in_their_order():
         ("DD-ROB-CORRUPTION", f"a drop of {100 * corruption.PLANTED_DROP:g} points"),
         ("DD-ROB-OOD", f"more than {ood.MARGIN:g} below"),
         ("DD-ROB-OOD", f"a drop of {ood.PLANTED_DROP:g}"),
-        ("DD-BKD-INVERT", f"one clean set in {1 / study.OFF_P:.0f}"),
+        ("DD-BKD-INVERT", f"one clean set in {1 / standing.OFF_P:.0f}"),
         ("DD-BKD-INVERT", f"p below {study.FAIL_P:g}"),
         ("DD-BKD-INVERT", f"p below {study.WARN_P:g}"),
-        ("DD-BKD-INVERT", f"`level_p_value[inversion]` below {study.UNLIKE_P:g}"),
+        ("DD-BKD-INVERT", f"`level_p_value[inversion]` below {standing.UNLIKE_P:g}"),
         ("DD-BKD-INVERT", f"less than {study.UTILITY_FLOOR:g} times chance"),
         ("DD-BKD-INVERT", f"turns at least {100 * study.VALID_SUCCESS:g} % of"),
         ("DD-BKD-TRANSFER", f"adjusted p is below {study.FAIL_P:g}"),

@@ -7,7 +7,8 @@ import numpy as np
 from ddaudit.checks.backdoor import calibrated
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, Trigger
-from ddaudit.checks.backdoor.study import UNLIKE_P, Study, Suspect
+from ddaudit.checks.backdoor.standing import UNLIKE_P
+from ddaudit.checks.backdoor.study import Study, Suspect
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.results import Assumption, ControlValue, Evidence, Figure, Image, Metric, Scalar, Series, Table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -12,7 +12,7 @@ from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.inversion import Inversion, InversionTask, Trigger, invert_into, invert_set
 from ddaudit.checks.backdoor.planted import PLANTED_SHARE, Plant, planted_sets
-from ddaudit.checks.backdoor.standing import Standing, standing
+from ddaudit.checks.backdoor.standing import UNLIKE_P, Standing, of_the_other_kind, standout
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import SkippedError
 from ddaudit.data.distilled import LabelledImages
@@ -28,10 +28,6 @@ from ddaudit.training.trainer import TrainedModel
 FAIL_P, WARN_P = 0.01, 0.05
 #: Below this many times chance a model has too little to say for a trigger to mean anything.
 UTILITY_FLOOR = 2.0
-#: Less likely than ``OFF_P`` among the clean sets, a set as a whole is compared with clean sets of another kind; less likely than ``UNLIKE_P`` among
-#: those that it is least unlike, a class that stands out may owe it to that: of clean sets of MNIST that kernel ridge regression had distilled, three
-#: of four seemed to carry a trigger.
-OFF_P, UNLIKE_P = 0.01, 0.001
 #: A trigger that turns fewer of the images that it was made on is none.
 VALID_SUCCESS = 0.5
 #: How clean sets are made.
@@ -61,28 +57,6 @@ class Suspect:
     target: int
     z: float
     trigger: Trigger
-
-
-def of_the_other_kind(statistics: np.ndarray, null: np.ndarray, other: Callable[[], np.ndarray]) -> bool:
-    """Whether a set (families + 1, classes) is unlike the clean sets ``null``, and less unlike ``other``."""
-    usual = level_p(statistics, null)
-    return usual < OFF_P and level_p(statistics, other()) > usual
-
-
-def accused(
-    statistics: np.ndarray, null: np.ndarray, other: Callable[[], np.ndarray] | None = None
-) -> tuple[float, int]:
-    """The p of a set among the clean sets that stand for it, 1 where none do, and the class that it stands out by."""
-    if other is not None and of_the_other_kind(statistics, null, other):
-        null = other()
-    found = Standing.of(compare_families(statistics, null))
-    return (1.0 if level_p(statistics, null) < UNLIKE_P else found.p), found.target
-
-
-def standout(z: np.ndarray) -> tuple[int, int]:
-    """The family whose trigger stands out most, and the class that does, of z (families + 1, classes)."""
-    target = int(standing(z).argmax())
-    return int(z[:-1, target].argmax()), target
 
 
 @dataclass(eq=False)

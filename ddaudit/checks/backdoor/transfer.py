@@ -9,7 +9,8 @@ import numpy as np
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.families import FAMILIES
-from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study, Suspect, standout
+from ddaudit.checks.backdoor.standing import standout
+from ddaudit.checks.backdoor.study import FAIL_P, UTILITY_FLOOR, WARN_P, Study, Suspect
 from ddaudit.checks.backdoor.unseen import Outcome, TrialTask, try_into, try_set
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import SkippedError, check
