@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,87 +35,160 @@ SUCCESS_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 def report(folder: Path, out: Path) -> str:
     """The tables; the numbers go to ``out`` as well."""
-    results = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
-    clean = [one for one in results if one["kind"].startswith("clean")]
-    other_clean = [one for one in results if one["kind"].startswith("other clean")]
-    null, other_null = (
-        np.array([one["statistics"] for one in sets if one["number"] % 2 == 0]) for sets in (clean, other_clean)
-    )
-    fresh, other = ([one for one in sets if one["number"] % 2] for sets in (clean, other_clean))
-    planted = [one for one in results if "clean" not in one["kind"].split(":")[0]]
-    judged = inverted([*fresh, *other, *planted], null, other_null)
-    detectors: dict[str, Detector] = {
-        f"INVERT, p < {WARN_P:g}": below(WARN_P, judged),
-        f"INVERT, p < {FAIL_P:g}": below(FAIL_P, judged),
-        "Neural Cleanse": neural_cleanse,
-        "ActivationDefence": art("ActivationDefence"),
-        "SpectralSignature": art("SpectralSignature"),
-    }
-    false = {name: rates(fresh, detector) for name, detector in detectors.items()}
-    by_kind = {
-        kind: [one for one in planted if one["kind"] == kind] for kind in sorted({one["kind"] for one in planted})
-    }
-    found = {kind: {name: rates(some, d) for name, d in detectors.items()} for kind, some in by_kind.items()}
-    aimed = [one for one in planted if one["target"] is not None]
-    bins = [
-        [one for one in aimed if low <= one["success"] < high or one["success"] == high == 1]
-        for low, high in pairwise(SUCCESS_BINS)
-    ]
-    working = {
-        kind: rates([one for one in some if one["success"] > WORKS], detectors[f"INVERT, p < {WARN_P:g}"])
-        for kind, some in by_kind.items()
-        if any(one["target"] is not None for one in some)
-    }
-    by_success = [{name: rates(some, d) for name, d in detectors.items()} for some in bins]
-    summary = {
-        "null_sets": len(null),
-        "false_alarms": false,
-        "false_alarms_by_kind": {
-            kind: rates([one for one in fresh if one["kind"] == kind], detectors[f"INVERT, p < {WARN_P:g}"])
-            for kind in sorted({one["kind"] for one in fresh})
-        },
-        "other_clean": {
-            kind: {name: rates([one for one in other if one["kind"] == kind], d) for name, d in detectors.items()}
-            for kind in sorted({one["kind"] for one in other})
-        },
-        "other_method": other_method([*other_clean, *by_kind.get(OF_OTHER_METHOD, [])], null, judged),
-        "unlike": {
-            "clean": unlike(fresh, null),
-            "planted": unlike([one for one in planted if one["kind"] != OF_OTHER_METHOD], null),
-        },
-        "by_threat": {kind: {"success": quartiles(by_kind[kind]), "detectors": found[kind]} for kind in by_kind},
-        "working": {kind: rate | {"asked": ASKED_OF.get(kind, ASKED)} for kind, rate in working.items()},
-        "by_success": dict(zip(map(str, SUCCESS_BINS[1:]), by_success, strict=True)),
-        "seconds": {"median": float(np.median([one["seconds"] for one in results])), "sets": len(results)},
-    }
+    judged = Judged.of([json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))])
+    summary = judged.summary()
     write_json(out, summary)
-    names = list(detectors)
-    return "\n\n".join([
-        f"False alarms on {len(fresh)} clean sets that are not among the {len(null)} of the null:",
-        table(["kind", *names], [["all", *(cell(false[n]) for n in names)]] + [
-            [kind, *(cell(rates([one for one in fresh if one["kind"] == kind], detectors[n])) for n in names)]
-            for kind in sorted({one["kind"] for one in fresh})
-        ] + [
-            [kind, *map(cell, found_in.values())] for kind, found_in in summary["other_clean"].items()
-        ]),
+    return "\n\n".join([*on_clean_sets(judged, summary), *on_planted_sets(judged, summary)])
+
+
+@dataclass
+class Judged:
+    """The sets of a study: every second clean one is the null of all the others.
+
+    Parameters
+    ----------
+    seconds : list of float
+        What each set took.
+    null : float64 (sets, families + 1, classes)
+    fresh, other, planted : list of Result
+        Clean sets of the null's kinds, clean sets of another method, and planted ones.
+    other_method : dict
+        See ``other_method``.
+    detectors : dict of Detector
+        By name.
+    """
+
+    seconds: list[float]
+    null: np.ndarray
+    fresh: list[Result]
+    other: list[Result]
+    planted: list[Result]
+    other_method: dict[str, dict[str, Any]]
+    detectors: dict[str, Detector]
+
+    @classmethod
+    def of(cls, results: Sequence[Result]) -> Judged:
+        """The detectors see what is not in the null."""
+        clean, other_clean = (
+            [one for one in results if one["kind"].startswith(kind)] for kind in ("clean", "other clean")
+        )
+        null, other_null = (
+            np.array([one["statistics"] for one in sets if one["number"] % 2 == 0]) for sets in (clean, other_clean)
+        )
+        fresh, other = ([one for one in sets if one["number"] % 2] for sets in (clean, other_clean))
+        planted = [one for one in results if "clean" not in one["kind"].split(":")[0]]
+        by_inversion = inverted([*fresh, *other, *planted], null, other_null)
+        unusual = [*other_clean, *(one for one in planted if one["kind"] == OF_OTHER_METHOD)]
+        return cls(
+            [one["seconds"] for one in results],
+            null,
+            fresh,
+            other,
+            planted,
+            other_method(unusual, null, by_inversion),
+            {
+                f"INVERT, p < {WARN_P:g}": below(WARN_P, by_inversion),
+                f"INVERT, p < {FAIL_P:g}": below(FAIL_P, by_inversion),
+                "Neural Cleanse": neural_cleanse,
+                "ActivationDefence": art("ActivationDefence"),
+                "SpectralSignature": art("SpectralSignature"),
+            },
+        )
+
+    @cached_property
+    def by_threat(self) -> dict[str, list[Result]]:
+        """The planted sets."""
+        return by_kind(self.planted)
+
+    @property
+    def first(self) -> Detector:
+        """That of which most is asked."""
+        return next(iter(self.detectors.values()))
+
+    def rates(self, results: Sequence[Result]) -> dict[str, dict[str, Any]]:
+        """By every detector."""
+        return {name: rates(results, detector) for name, detector in self.detectors.items()}
+
+    def summary(self) -> dict[str, Any]:
+        """All numbers, for the result file."""
+        aimed = [one for one in self.planted if one["target"] is not None]
+        bins = {
+            str(high): [one for one in aimed if low <= one["success"] < high or one["success"] == high == 1]
+            for low, high in pairwise(SUCCESS_BINS)
+        }
+        working = {
+            kind: rates([one for one in some if one["success"] > WORKS], self.first)
+            for kind, some in self.by_threat.items()
+            if any(one["target"] is not None for one in some)
+        }
+        rest = [one for one in self.planted if one["kind"] != OF_OTHER_METHOD]
+        return {
+            "null_sets": len(self.null),
+            "false_alarms": self.rates(self.fresh),
+            "false_alarms_by_kind": {kind: rates(some, self.first) for kind, some in by_kind(self.fresh).items()},
+            "other_clean": {kind: self.rates(some) for kind, some in by_kind(self.other).items()},
+            "other_method": self.other_method,
+            "unlike": {"clean": unlike(self.fresh, self.null), "planted": unlike(rest, self.null)},
+            "by_threat": {
+                kind: {"success": quartiles(some), "detectors": self.rates(some)}
+                for kind, some in self.by_threat.items()
+            },
+            "working": {kind: rate | {"asked": ASKED_OF.get(kind, ASKED)} for kind, rate in working.items()},
+            "by_success": {high: self.rates(some) for high, some in bins.items()},
+            "seconds": {"median": float(np.median(self.seconds)), "sets": len(self.seconds)},
+        }
+
+
+def on_clean_sets(judged: Judged, summary: dict[str, Any]) -> list[str]:
+    """The tables of false alarms."""
+    alarms = {
+        "all": summary["false_alarms"],
+        **{kind: judged.rates(some) for kind, some in by_kind(judged.fresh).items()},
+        **summary["other_clean"],
+    }
+    unlike_clean, unlike_planted = (cell(summary["unlike"][kind]) for kind in ("clean", "planted"))
+    return [
+        f"False alarms on {len(judged.fresh)} clean sets that are not among the {len(judged.null)} of the null:",
+        table(["kind", *judged.detectors], [[kind, *map(cell, found.values())] for kind, found in alarms.items()]),
         *of_other_method(summary["other_method"]),
-        f"Of the other clean sets {cell(summary['unlike']['clean'])} are unlike those of the null, of the other planted ones {cell(summary['unlike']['planted'])}.",
+        f"Of the other clean sets {unlike_clean} are unlike those of the null, of the other planted ones {unlike_planted}.",
+    ]
+
+
+def on_planted_sets(judged: Judged, summary: dict[str, Any]) -> list[str]:
+    """The tables of detection."""
+    names = list(judged.detectors)
+    threats = []
+    for kind, some in judged.by_threat.items():
+        chance = np.median([one["by_chance"] for one in some])
+        found = summary["by_threat"][kind]["detectors"].values()
+        threats.append([kind, len(some), spread(some), f"{chance:.2f}", *map(cell, found), right(some, judged.first)])
+    return [
         "Found, with the right class where the threat has one (median attack success with quartiles, and what the same trigger does to models of a clean set):",
-        table(["threat", "sets", "success", "clean models", *names, "right class when found"], [
-            [kind, len(by_kind[kind]), spread(by_kind[kind]), f"{np.median([one['by_chance'] for one in by_kind[kind]]):.2f}", *(cell(found[kind][n]) for n in names), right(by_kind[kind], detectors[names[0]])]
-            for kind in by_kind
-        ]),
+        table(["threat", "sets", "success", "clean models", *names, "right class when found"], threats),
         f"Found at p < {WARN_P:g} of those whose trigger works on more than {WORKS:g} of the images, beside the share that is asked for:",
-        table(["threat", "found", "asked for", "reached"], [
-            [kind, cell(rate), f"{100 * ASKED_OF.get(kind, ASKED):.0f} %", reached(rate, ASKED_OF.get(kind, ASKED))]
-            for kind, rate in working.items()
-        ]),
+        table(
+            ["threat", "found", "asked for", "reached"],
+            [
+                [kind, cell(rate), f"{100 * rate['asked']:.0f} %", reached(rate, rate["asked"])]
+                for kind, rate in summary["working"].items()
+            ],
+        ),
         "Found against attack success, all threats with a target together:",
-        table(["success", "sets", *names], [
-            [f"{low:g} to {high:g}", len(some), *(cell(rate[n]) for n in names)]
-            for (low, high), some, rate in zip(pairwise(SUCCESS_BINS), bins, by_success, strict=True)
-        ]),
-    ])  # fmt: skip
+        table(
+            ["success", "sets", *names],
+            [
+                [f"{low:g} to {high:g}", rate[names[0]]["n"], *map(cell, rate.values())]
+                for (low, high), rate in zip(pairwise(SUCCESS_BINS), summary["by_success"].values(), strict=True)
+            ],
+        ),
+    ]
+
+
+def by_kind(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """In the order of the kinds' names."""
+    kinds = sorted({one["kind"] for one in results})
+    return {kind: [one for one in results if one["kind"] == kind] for kind in kinds}
 
 
 def inverted(results: Sequence[Result], null: np.ndarray, other_null: np.ndarray) -> dict[str, tuple[float, int]]:
@@ -129,8 +204,7 @@ def other_method(
     them that do not help to judge come out in ``judged``."""
     levels = {f"p < {level:g}": level for level in (WARN_P, FAIL_P)}
     found: dict[str, dict[str, Any]] = {}
-    for kind in sorted({one["kind"] for one in results}):
-        mine = [one for one in results if one["kind"] == kind]
+    for kind, mine in by_kind(results).items():
         standing = {one["name"]: Standing.of(compare_families(np.array(one["statistics"]), null)) for one in mine}
         usual = {name: (one.p, one.target) for name, one in standing.items()}
         rest = [one for one in mine if one["name"] in judged]
