@@ -18,7 +18,19 @@ from ddaudit.checks.registry import check
 from ddaudit.checks.side_by_side import pairs_in_a_strip
 from ddaudit.checks.verdicts import judge
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Assumption, CheckResult, ControlValue, Evidence, Figure, Image, Metric, Power, Series, Table
+from ddaudit.results import (
+    Assumption,
+    CheckResult,
+    ControlValue,
+    Evidence,
+    Figure,
+    Image,
+    Metric,
+    Power,
+    Series,
+    Table,
+    Verdict,
+)
 from ddaudit.statistics.extremes import extreme_value_p
 from ddaudit.statistics.intervals import Interval, accuracy_over_seeds, clopper_pearson
 from ddaudit.threats.triggers import Trigger
@@ -112,6 +124,10 @@ class KnownTriggers:
         """(sets,): the same of each clean set among the others."""
         return np.array([wideness(one, np.delete(self.null, i, 0), self.count) for i, one in enumerate(self.null)])
 
+    def resembled(self, rates: np.ndarray) -> bool:
+        """Whether some clean set's models are as easy to disturb."""
+        return bool(self.wide(rates) <= self.null_wide.max())
+
     def suspect(self, rates: np.ndarray, least: float = 1.0) -> Suspect:
         """Where such rates stand out most from those of the clean sets; see `standing`."""
         return suspect_of(rates, self.null, self.count, least)
@@ -196,10 +212,10 @@ def known_triggers(case: AuditCase) -> CheckResult:
     success = trial.success(suspect, case.audited)
     power = trial.power()
     name, target = list(trial.triggers)[suspect.trigger], case.reference.classes[suspect.target]
-    beyond = success.value > MATERIAL
+    verdict = verdict_of(p, success, power, resembled=trial.resembled(rates))
     return known_triggers.result(
-        judge(material=p < FAIL_P and beyond, shown=p < WARN_P, power=power),
-        _finding(p, name, target, success, len(trial.triggers)),
+        verdict,
+        _finding(p, name, target, success, trial, rates),
         metrics=_metrics(p, suspect, success, rates, trial),
         power=power,
         evidence=_evidence(case, trial, rates, suspect),
@@ -213,12 +229,12 @@ def known_triggers(case: AuditCase) -> CheckResult:
                 text=f"Models of this set are no easier to disturb than those of clean ones: in its usual class the triggers lie {trial.wide(rates):.2f} "
                 f"times as far apart as on average in theirs, which reach {trial.null_wide.max():.2f}. Above 1, how far a trigger stands out is divided by it, "
                 "here and in the planted sets.",
-                held=bool(trial.wide(rates) <= trial.null_wide.max()),
+                held=trial.resembled(rates),
             ),
         ],
         advice=(
             f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'
-            if p < FAIL_P and beyond
+            if verdict == "fail"
             else ""
         ),
         references=["Gu et al., arXiv:1708.06733", "Chen et al., arXiv:1712.05526", "Liu et al., NDSS 2023"],
@@ -226,13 +242,28 @@ def known_triggers(case: AuditCase) -> CheckResult:
     )
 
 
-def _finding(p: float, name: str, target: str, success: Interval, tried: int) -> str:
-    if p < WARN_P:
-        return (
-            f'The trigger "{name}" makes models take {100 * success.value:.0f} % of other images for "{target}", beyond what clean sets of '
-            f"this size do ({p_is(p)}, over all {tried} triggers and all classes together)."
-        )
-    return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
+def verdict_of(p: float, success: Interval, power: Power, *, resembled: bool) -> Verdict:
+    """The check's verdict: what stands out where no clean set is disturbed so easily is shown, but not to be a trigger's doing."""
+    return judge(
+        material=p < FAIL_P and success.value > MATERIAL and resembled,
+        shown=p < WARN_P,
+        power=power,
+    )
+
+
+def _finding(p: float, name: str, target: str, success: Interval, trial: KnownTriggers, rates: np.ndarray) -> str:
+    tried = len(trial.triggers)
+    if p >= WARN_P:
+        return f"None of {tried} published triggers turns more images than it does with clean sets of this size ({p_is(p)}, all together)."
+    doubt = (
+        ""
+        if trial.resembled(rates)
+        else " Everything disturbs these models more than those of any clean set, so that it may be no trigger's doing."
+    )
+    return (
+        f'The trigger "{name}" makes models take {100 * success.value:.0f} % of other images for "{target}", beyond what clean sets of '
+        f"this size do ({p_is(p)}, over all {tried} triggers and all classes together).{doubt}"
+    )
 
 
 def _metrics(p: float, suspect: Suspect, success: Interval, rates: np.ndarray, trial: KnownTriggers) -> list[Metric]:

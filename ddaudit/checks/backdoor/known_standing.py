@@ -51,7 +51,7 @@ def standing(rates: np.ndarray, null: np.ndarray, images: int, least: float = 1.
     ----------
     Anscombe, The transformation of Poisson, binomial and negative-binomial data, Biometrika 35 (1948).
     """
-    return _deviations(rates, null, images) / max(least, wideness(rates, null, images))
+    return deviations(rates, null, images) / max(least, wideness(rates, null, images))
 
 
 def wideness(rates: np.ndarray, null: np.ndarray, images: int) -> float:
@@ -62,8 +62,8 @@ def wideness(rates: np.ndarray, null: np.ndarray, images: int) -> float:
     """
     if rates.shape[-1] < LEAST_CLASSES:
         return 1.0
-    clean = [_reach(_deviations(one, np.delete(null, i, 0), images)) for i, one in enumerate(null)]
-    return _reach(_deviations(rates, null, images)) / max(float(np.mean(clean)), 1e-9)
+    clean = [_reach(deviations(one, np.delete(null, i, 0), images)) for i, one in enumerate(null)]
+    return _reach(deviations(rates, null, images)) / max(float(np.mean(clean)), 1e-9)
 
 
 def angles(shares: np.ndarray, images: int) -> np.ndarray:
@@ -71,16 +71,16 @@ def angles(shares: np.ndarray, images: int) -> np.ndarray:
     return np.asarray(np.arcsin(np.sqrt((images * shares + 3 / 8) / (images + 3 / 4))))
 
 
-def _deviations(rates: np.ndarray, null: np.ndarray, images: int) -> np.ndarray:
-    """In standard deviations of clean sets, (triggers, classes)."""
+def deviations(rates: np.ndarray, null: np.ndarray, images: int) -> np.ndarray:
+    """In standard deviations of clean sets, undivided, (triggers, classes); arguments as of `standing`."""
     here, clean = (_beyond_usual(shares, images) for shares in (rates, null))
     variance = clean.var(0)
     spread = np.sqrt((PRIOR_SETS * variance.mean() + len(null) * variance) / (PRIOR_SETS + len(null) - 1))
     return np.asarray((here - clean.mean(0)) / np.maximum(spread, 1e-9))
 
 
-def _reach(deviations: np.ndarray) -> float:
-    far, usual = np.quantile(deviations, [REACH, 0.5], axis=0)
+def _reach(z: np.ndarray) -> float:
+    far, usual = np.quantile(z, [REACH, 0.5], axis=0)
     return float(np.median(far - usual))
 
 

@@ -9,12 +9,13 @@ from scipy.stats import binom
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.battery import battery, turned
-from ddaudit.checks.backdoor.known import known_triggers
+from ddaudit.checks.backdoor.known import known_triggers, verdict_of
 from ddaudit.checks.backdoor.known_rates import known_rates
 from ddaudit.checks.backdoor.known_standing import angles, standing, suspect_of, wideness
 from ddaudit.data.originals import Original
 from ddaudit.distillation.kernel_ridge import KernelRidge
-from ddaudit.results import Table
+from ddaudit.results import Power, Table, Verdict
+from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.threats.naive_trigger import NaiveTrigger
 from ddaudit.threats.sinusoidal import SinusoidalTrigger
 from ddaudit.threats.stamping import StampingThreat
@@ -79,6 +80,23 @@ def test_clean_sets_of_another_method_are_not_accused(digits: Original, real_ima
         assert result.assumptions[1].held is False  # its models are easily disturbed
     assert min(p) > 0.01
     assert sum(one < 0.05 for one in p) <= 1
+
+
+@pytest.mark.parametrize(
+    ("p", "turned", "resembled", "wanted"),
+    [
+        (0.001, 90, True, "fail"),
+        (0.001, 90, False, "warn"),  # no clean set is as easily disturbed: it may be no trigger's doing
+        (0.001, 5, True, "warn"),
+        (0.02, 90, True, "warn"),
+        (0.2, 90, False, "pass"),
+    ],
+)
+def test_a_set_fails_only_beside_clean_sets_that_are_as_easily_disturbed(
+    p: float, turned: int, resembled: bool, wanted: Verdict
+) -> None:
+    power = Power.of(clopper_pearson(20, 20), defect="a patch")
+    assert verdict_of(p, clopper_pearson(turned, 100), power, resembled=resembled) == wanted
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32)])
