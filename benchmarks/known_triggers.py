@@ -1,4 +1,4 @@
-"""The statistic of KNOWN on sets that nobody had looked at when it was chosen, beside the one before it, on the same rates.
+"""KNOWN on sets that nobody had looked at when its statistic was chosen, as shipped and without its division, on the same rates.
 
     python benchmarks/known_triggers.py digits
     python benchmarks/known_triggers.py cifar10 --sets DIR --data-root DIR [--part I/N]
@@ -6,8 +6,8 @@
 
 Digits: clean sets of four kinds, and planted ones of the threats whose triggers the battery resembles. CIFAR-10, and MNIST with one image a class:
 clean sets, published sets as they are, and each of these with the trigger of `ddaudit plant dark` to three classes that `backdoor_published.py` did not
-take. Every row is a file of its own in the store; an interrupted run goes on where it stopped, and parts share what they train. ``--table`` gathers
-the rows in benchmarks/results/known_triggers.json and prints the table of docs/backdoors.md.
+take. What is divided by is how easily a set's models are disturbed. Every row is a file of its own in the store; an interrupted run goes on where it stopped,
+and parts share what they train. ``--table`` gathers the rows in benchmarks/results/known_triggers.json and prints the table of docs/backdoors.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from validation import main_file
 
 from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor.known import KnownTriggers
-from ddaudit.checks.backdoor.known_standing import PRIOR_SETS, Suspect
+from ddaudit.checks.backdoor.known_standing import Suspect, deviations
 from ddaudit.config import profile
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.originals import load_original
@@ -50,9 +50,9 @@ PUBLISHED = {
 THREATS = ("naive-trigger", "blended", "sinusoidal", "warped", "dark")
 #: Sets of a kind on digits; planted ones of a published set; clean ones of each kind beside them.
 DIGITS, PLANTS, CLEAN = 10, 3, {"random real": 20, "k-means": 6, "DM from noise": 6}
-#: Number of the first set of a kind: those before are the backdoor study's.
-FIRST = 100
-METHODS = ("angles", "shares")
+#: Number of the first set of a kind: those before are the backdoor study's, or were looked at when the statistic was chosen.
+FIRST = 120
+METHODS = ("shipped", "undivided")
 
 
 @dataclass
@@ -173,7 +173,7 @@ def dark_of(case: AuditCase, target: int, seed: int) -> Any:
 
 
 def judged(trial: KnownTriggers, subject: Subject) -> dict[str, Any]:
-    """By both statistics, on the same rates and the same clean sets."""
+    """As shipped and undivided, on the same rates and the same clean sets."""
     rates, null = trial.rates(subject.data), trial.null
     models = trial.study.models(subject.data)
     row: dict[str, Any] = {"kind": subject.kind, "accuracy": float(trial.case.correct(models).mean()), "n": len(null)}
@@ -183,25 +183,26 @@ def judged(trial: KnownTriggers, subject: Subject) -> dict[str, Any]:
             "success": success(trial.study, subject.planted, models),
             "by_chance": success(trial.study, subject.planted, trial.study.models(trial.case.audited)),
         }
-    suspects = {"angles": trial.suspect(rates), "shares": by_shares(rates, null)}
-    others = [by_shares(one, np.delete(null, i, 0)).z for i, one in enumerate(null)]
-    p = {
-        "angles": trial.p(suspects["angles"]),
-        "shares": float(extreme_value_p([suspects["shares"].z], np.array(others))[0]),
-    }
+    row["wide"] = trial.wide(rates)
+    suspects = {"shipped": trial.suspect(rates), "undivided": undivided(rates, null, trial.count)}
+    p = {"shipped": trial.p(suspects["shipped"]), "undivided": p_undivided(rates, null, trial.count)}
     for method, suspect in suspects.items():
         turned = float(rates[suspect.trigger, suspect.target])
         row[method] = {"p": p[method], "target": suspect.target, "trigger": suspect.trigger, "turned": turned}
     return row
 
 
-def by_shares(rates: np.ndarray, null: np.ndarray) -> Suspect:
-    """The statistic before: deviations of the shares themselves, with nothing taken off."""
-    variance = null.var(0)
-    spread = np.sqrt((PRIOR_SETS * variance.mean() + len(null) * variance) / (PRIOR_SETS + len(null) - 1))
-    z = (rates - null.mean(0)) / np.maximum(spread, 1e-9)
+def undivided(rates: np.ndarray, null: np.ndarray, images: int) -> Suspect:
+    """What stands out most where it is left aside how easily the set's models are disturbed."""
+    z = deviations(rates, null, images)
     trigger, target = (int(i) for i in np.unravel_index(z.argmax(), z.shape))
     return Suspect(trigger, target, float(z.max()))
+
+
+def p_undivided(rates: np.ndarray, null: np.ndarray, images: int) -> float:
+    """The p of it, among the clean sets' own."""
+    others = [undivided(one, np.delete(null, i, 0), images).z for i, one in enumerate(null)]
+    return float(extreme_value_p([undivided(rates, null, images).z], np.array(others))[0])
 
 
 def lines(rows: list[dict[str, Any]]) -> list[str]:

@@ -4,7 +4,8 @@
     python benchmarks/other_methods.py mnist --sets 5 --only "KRR from noise" --data-root DIR --store DIR
     python benchmarks/other_methods.py --table [--store DIR]
 
-What is distilled is a random half of the original, from another seed than a scan's; numbers begin where the other studies end. Every set has a file of
+What is distilled is a random half of the original, from another seed than a scan's; numbers begin where the other studies end, and after
+those (200 to 219) on which KNOWN's measure of how easily models are disturbed was chosen. Every set has a file of
 its own in the store, and an interrupted run goes on where it stopped. ``--table`` gathers them in benchmarks/results/other_methods.json and prints the table of docs/backdoors.md.
 """
 
@@ -17,25 +18,31 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from backdoor_sets import NARROW, of_a_half
+from backdoor_sets import CPU, NARROW, of_a_half
 from backdoor_study import is_large, the_study
+from known_triggers import p_undivided
 from result_files import gathered, part_of, write_json
 
 from ddaudit import scan
+from ddaudit.case import AuditCase
 from ddaudit.checks.backdoor import study
-from ddaudit.config import profile
+from ddaudit.checks.backdoor.known import KnownTriggers
+from ddaudit.config import AuditConfig, profile
 from ddaudit.data.distilled import LabelledImages
 from ddaudit.data.formats.native import save_distilled
 from ddaudit.data.originals import Original, load_original
 from ddaudit.distillation.registry import distiller_named
+from ddaudit.inspection.opening import open_set
 from ddaudit.results import Scorecard
 from ddaudit.seeds import derive_seed
 from ddaudit.statistics.intervals import clopper_pearson
+from ddaudit.training.store import Store
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "other_methods.json"
 CHECKS = ("DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS")
-IPC, FIRST = 10, 200
+IPC, FIRST = 10, 220
+ALPHAS = (0.05, 0.01)
 
 
 @dataclass(frozen=True)
@@ -91,18 +98,26 @@ def main() -> None:
 
 
 def judged(way: Way, number: int, original: Original, store: Path) -> dict[str, Any]:
-    """Distil a set and scan it; where it was compared with others than the usual clean sets, once more beside those alone."""
+    """Distil a set and scan it; where INVERT compared it with others than the usual clean sets, once more beside those alone."""
     file = store / "sets" / f"{original.name}-{way.name.replace(' ', '_')}-{number}.safetensors"
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         save_distilled(distilled(way, number, original), file, metadata={"original": original.name})
     config = profile("quick", device="cpu", workers=1, store=store / "store")
-    row = found(scan(file, original, config=config, checks=list(CHECKS)))
+    row = found(scan(file, original, config=config, checks=list(CHECKS))) | {"known": undivided(file, original, config)}
     if row["compared_with_kernel_ridge"]:
         usual = {"of_the_other_kind": lambda *_: False, "UNLIKE_P": 0.0}
         with mock.patch.multiple(study, **usual):
-            row["beside_usual"] = found(scan(file, original, config=config, checks=list(CHECKS)))["checks"]
+            row["beside_usual"] = found(scan(file, original, config=config, checks=["DD-BKD-INVERT"]))["checks"]
     return row
+
+
+def undivided(file: Path, original: Original, config: AuditConfig) -> dict[str, float]:
+    """How easily KNOWN finds the set's models to be disturbed, and what its p would be if nothing were divided by that."""
+    case = AuditCase(open_set(file, original), original, config, CPU, Store(config.store))
+    trial = KnownTriggers(case)
+    rates = trial.rates(case.audited)
+    return {"wide": trial.wide(rates), "p_undivided": p_undivided(rates, trial.null, trial.count)}
 
 
 def distilled(way: Way, number: int, original: Original) -> LabelledImages:
@@ -134,12 +149,19 @@ def found(card: Scorecard) -> dict[str, Any]:
 def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The table: a row an original and method."""
     of_checks = [f"{name[7:]}, {what}" for name in CHECKS for what in ("alarm", "fail")]
-    head = ["original", "method", "sets", "compared with kernel ridge", *of_checks]
+    head = [
+        "original",
+        "method",
+        "sets",
+        "compared with kernel ridge",
+        *of_checks,
+        *(f"KNOWN undivided, p < {a}" for a in ALPHAS),
+    ]
     said = [head, ["---"] * len(head)]
     for original, method in sorted({(row["original"], row["method"]) for row in rows}):
         mine = [row for row in rows if (row["original"], row["method"]) == (original, method)]
         said.append([original, method, *cells(mine)])
-        usual = [row | {"checks": row["beside_usual"]} for row in mine if "beside_usual" in row]
+        usual = [row | {"checks": row["beside_usual"], "known": {}} for row in mine if "beside_usual" in row]
         if usual:
             said.append([original, f"{method}, beside the usual sets alone", *cells(usual)])
     said.append(["all", "", *cells(rows)])
@@ -147,20 +169,29 @@ def lines(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def cells(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """How many sets, how many compared with clean sets of kernel ridge regression, and of each check the false alarms and failures."""
-    moved = sum(row["compared_with_kernel_ridge"] for row in rows)
+    """How many sets, how many compared with clean sets of kernel ridge regression, and the false alarms and failures of each check."""
     return [
         str(len(rows)),
-        str(moved),
-        *(cell(rows, name, v) for name in CHECKS for v in (("warn", "fail"), ("fail",))),
+        str(sum(row["compared_with_kernel_ridge"] for row in rows)),
+        *(cell(rows, name, verdicts) for name in CHECKS for verdicts in (("warn", "fail"), ("fail",))),
+        *(
+            share([row["known"]["p_undivided"] < alpha for row in rows]) if all(row["known"] for row in rows) else ""
+            for alpha in ALPHAS
+        ),
     ]
 
 
 def cell(rows: Sequence[dict[str, Any]], check: str, verdicts: Sequence[str]) -> str:
-    """How many have one of the verdicts, with the exact 95 % interval in percent."""
-    count = sum(row["checks"][check]["verdict"] in verdicts for row in rows)
-    interval = clopper_pearson(count, len(rows))
-    return f"{count} [{100 * interval.low:.0f}, {100 * interval.high:.0f} %]"
+    """How many have one of the verdicts; nothing of a check that was not run."""
+    if not all(check in row["checks"] for row in rows):
+        return ""
+    return share([row["checks"][check]["verdict"] in verdicts for row in rows])
+
+
+def share(which: Sequence[bool]) -> str:
+    """How many, with the exact 95 % interval in percent."""
+    interval = clopper_pearson(sum(which), len(which))
+    return f"{sum(which)} [{100 * interval.low:.0f}, {100 * interval.high:.0f} %]"
 
 
 if __name__ == "__main__":
