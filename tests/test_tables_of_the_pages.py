@@ -135,8 +135,11 @@ def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
     assert f"{min(shares[0])} to {max(shares[0])} % follow it in five" in said
     assert f"at {min(costs):.1f} to {max(costs):.1f} points less accuracy" in said
     assert f"in three of one image a class {min(shares[1])} to {max(shares[1])} %" in said
-    assert {row["verdict"] for row in ten} == {"fail"}
-    assert "fail" not in {row["verdict"] for row in one}
+    verdicts = sorted(row["verdict"] for row in ten)
+    assert verdicts == ["fail", "fail", "fail", "fail", "warn"]
+    assert "Of the five of CIFAR-10 four fail a quick scan and one is warned of, as is the one of MNIST" in said
+    assert planted["dc_mnist_ipc1, dark"]["verdict"] == "warn"
+    assert {row["verdict"] for row in one} == {"inconclusive"}
 
 
 def test_the_papers_are_answered_by_how_strong_dark_came_out():
