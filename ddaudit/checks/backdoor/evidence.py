@@ -40,6 +40,12 @@ SELDOM_FOUND = {
         "sinusoidal": (16, 20),
         "warped": (3, 6),
     },
+    "CIFAR-10": {
+        "blended": (0, 7),
+        "dark": (0, 6),
+        "naive-trigger": (1, 4),
+        "sinusoidal": (1, 10),
+    },
 }
 
 
@@ -124,12 +130,18 @@ def trigger_evidence(study: Study, found: Inversion, comparison: CleanComparison
     ]
 
 
-def seldom_found() -> str:
-    """The same in a sentence's end."""
+def seldom_found(asked: str) -> str:
+    """The same in a sentence's end: for this original where it was studied, for all that were where it was not."""
+    studied = {original: threats for original, threats in SELDOM_FOUND.items() if study_name(original) == asked}
     return "; ".join(
         f"{original}: {', '.join(f'{threat} {found} of {sets}' for threat, (found, sets) in threats.items())}"
-        for original, threats in SELDOM_FOUND.items()
+        for original, threats in (studied or SELDOM_FOUND).items()
     )
+
+
+def study_name(original: str) -> str:
+    """What an original is called on the command line and in the study's file."""
+    return original.lower().replace("-", "")
 
 
 def _seldom_found() -> Table:

@@ -58,7 +58,15 @@ def inversion(case: AuditCase) -> CheckResult:
         judge(material=p < FAIL_P, shown=p < WARN_P, power=power, sound=bool(valid.any()) and not unlike),
         _unlike(p, name, study)
         if unlike and valid.any()
-        else _finding(p, name, suspect, success, float(comparison.z[-1, suspect.target]), bool(valid.any())),
+        else _finding(
+            p,
+            name,
+            suspect,
+            success,
+            float(comparison.z[-1, suspect.target]),
+            bool(valid.any()),
+            case.reference.name,
+        ),
         metrics=[
             *_metrics(p, comparison, suspect, len(study.peers), success),
             Metric(name="level_p_value[inversion]", value=study.level_p, n=len(study.peers), confidence=None),
@@ -103,7 +111,7 @@ def _unlike(p: float, name: str, study: Study) -> str:
     )
 
 
-def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: float, valid: bool) -> str:
+def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: float, valid: bool, original: str) -> str:
     """``bare`` is how far the class stands out with no trigger on."""
     if not valid:
         return "No trigger was found that works on the images it was made on, so nothing can be said: use a profile with more inversion steps."
@@ -120,7 +128,7 @@ def _finding(p: float, name: str, suspect: Suspect, success: Interval, bare: flo
         )
     return (
         "No class is reached with less effort than clean sets of this size need "
-        f"({p_is(p)}, all classes and kinds of trigger together). It finds fewer strong triggers of some kinds than was asked of it ({seldom_found()})."
+        f"({p_is(p)}, all classes and kinds of trigger together). It finds fewer strong triggers of some kinds than was asked of it ({seldom_found(original)})."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ddaudit.case import AuditCase
-from ddaudit.checks.backdoor.evidence import NOT_COVERED, SELDOM_FOUND
+from ddaudit.checks.backdoor.evidence import NOT_COVERED, SELDOM_FOUND, seldom_found, study_name
 from ddaudit.checks.backdoor.families import FAMILIES
 from ddaudit.checks.backdoor.invert import inversion
 from ddaudit.checks.backdoor.study import Study
@@ -162,7 +162,7 @@ def test_a_pass_names_the_threats_that_are_found_too_seldom_and_lowers_their_pow
     power = {(row[0], row[1]): row[4] for row in table.rows}
     results = Path(__file__).parents[3] / "benchmarks/results"
     for original, said in SELDOM_FOUND.items():
-        study = json.loads((results / f"backdoor_study_{original.lower()}.json").read_text())
+        study = json.loads((results / f"backdoor_study_{study_name(original)}.json").read_text())
         low = {
             kind.removeprefix("threat: "): (rate["count"], rate["n"])
             for kind, rate in study["working"].items()
@@ -170,9 +170,11 @@ def test_a_pass_names_the_threats_that_are_found_too_seldom_and_lowers_their_pow
         }
         assert low == said
         for threat, (found, sets) in low.items():
-            assert f"{threat} {found} of {sets}" in result.finding
+            assert f"{threat} {found} of {sets}" in seldom_found(study_name(original))
+            assert (f"{threat} {found} of {sets}" in result.finding) == (original == "digits")
+            assert f"{threat} {found} of {sets}" in seldom_found("another original")
             assert power[original, threat] == round(found / sets, 2)
-    assert {f"backdoor_study_{original.lower()}.json" for original in SELDOM_FOUND} == {
+    assert {f"backdoor_study_{study_name(original)}.json" for original in SELDOM_FOUND} == {
         file.name for file in results.glob("backdoor_study_*.json")
     }
 
