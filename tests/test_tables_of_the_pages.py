@@ -199,6 +199,20 @@ def test_the_page_has_what_the_benchmark_measured(benchmark, on):
     assert [line for line in wanted if line not in page(on)] == []
 
 
+def test_the_page_says_what_the_fuzzer_found():
+    found = json.loads((RESULTS / "fuzz.json").read_text(encoding="utf-8"))
+    outcomes = found["outcomes"]
+    opened = outcomes.pop("opened")
+    assert sum(outcomes.values()) + opened == found["inputs"]
+    assert found["findings"] == 0
+    said = " ".join(page("file-safety").split())
+    assert (
+        f"{found['inputs']:,} inputs of seed {found['seed']}: {opened:,} were opened as datasets, {sum(outcomes.values()):,} refused, each for one of "
+        f"{len(outcomes)} named reasons; nothing else came out. The slowest input took {found['slowest_seconds']:.2f} s of computing, and the process "
+        f"never held more than {found['peak_mib']} MiB."
+    ) in said
+
+
 def test_the_pages_quote_the_scans():
     import quoted_scans
 
