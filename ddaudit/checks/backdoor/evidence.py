@@ -57,7 +57,7 @@ def size_metric(study: Study, suspect: Suspect) -> Metric:
     name = f"{len(sizes)} clean sets (median, 95 % range)"
     return Metric(
         name="trigger_size",
-        value=float(study.invert(study.case.audited).size[family, target]),
+        value=float(study.invert(study.audited).size[family, target]),
         unit=SIZES[FAMILIES[family].name],
         confidence=None,
         better="higher",

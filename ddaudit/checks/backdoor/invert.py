@@ -37,19 +37,19 @@ def inversion(case: AuditCase) -> CheckResult:
     2023 (triggers in distilled sets).
     """
     study = case.shared(Study)
-    accuracy = float(case.correct(study.models(case.audited)).mean())
+    accuracy = float(case.correct(study.models(study.audited)).mean())
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return inversion.result(
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
     study.invert_all()
-    found = study.invert(case.audited)
-    comparison = study.compare(case.audited)
-    suspect = study.suspect(case.audited, comparison)
+    found = study.invert(study.audited)
+    comparison = study.compare(study.audited)
+    suspect = study.suspect(study.audited, comparison)
     p, power, successes = study.p(comparison), study.power, study.planted_success
     name = case.reference.classes[suspect.target]
-    (unseen,) = case.train_all([(case.audited, study.recipe, case.config.inversion_models)])
+    (unseen,) = case.train_all([(study.audited, study.recipe, case.config.inversion_models)])
     hit = study.success(suspect.trigger, suspect.target, unseen)
     success = clopper_pearson(int(hit.sum()), len(hit))
     valid = found.success >= VALID_SUCCESS
@@ -76,6 +76,7 @@ def inversion(case: AuditCase) -> CheckResult:
         evidence=trigger_evidence(study, found, comparison, suspect),
         assumptions=[
             *likeness(study),
+            *study.on_labels,
             Assumption(
                 text=f"For every class some trigger was found that turns at least {100 * VALID_SUCCESS:g} % of the images it was made on.",
                 held=bool(valid.any(0).all()),

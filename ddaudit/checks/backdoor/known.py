@@ -91,7 +91,7 @@ class KnownTriggers:
 
     def ahead(self) -> None:
         """Have all sets tried side by side, where the executor can."""
-        sets = [self.case.audited, *self.clean_sets, *(plant.data for plant in self.planted)]
+        sets = [self.study.audited, *self.clean_sets, *(plant.data for plant in self.planted)]
         tasks: list[Task] = [(known_rates_into, (self.case.store.folder, *self._arguments(data))) for data in sets]
         self.case.ahead("known triggers", tasks)
 
@@ -139,7 +139,7 @@ class KnownTriggers:
     def power(self) -> Power:
         """How often a planted trigger of the battery is found, with its class, in a set that is as easily disturbed as S."""
         planted, found = self.planted, 0
-        wide = max(1.0, self.wide(self.rates(self.case.audited)))
+        wide = max(1.0, self.wide(self.rates(self.study.audited)))
         for plant in planted:
             suspect = self.suspect(self.rates(plant.data), wide)
             found += self.p(suspect) < WARN_P and suspect.target == plant.threat.target
@@ -199,17 +199,18 @@ def known_triggers(case: AuditCase) -> CheckResult:
     Gu et al. 2017 (BadNets); Chen et al. 2017 (blended); Barni et al. 2019 (SIG); Nguyen and Tran 2021 (WaNet); Liu et al., NDSS 2023.
     """
     trial = KnownTriggers(case)
-    accuracy = float(case.correct(trial.study.models(case.audited)).mean())
+    audited = trial.study.audited
+    accuracy = float(case.correct(trial.study.models(audited)).mean())
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return known_triggers.result(
             "inconclusive",
             f"Not assessable: models of the set reach only {100 * accuracy:.1f} %, too little for a trigger to mean anything.",
         )
     trial.ahead()
-    rates = trial.rates(case.audited)
+    rates = trial.rates(audited)
     suspect = trial.suspect(rates)
     p = trial.p(suspect)
-    success = trial.success(suspect, case.audited)
+    success = trial.success(suspect, audited)
     power = trial.power()
     name, target = list(trial.triggers)[suspect.trigger], case.reference.classes[suspect.target]
     verdict = verdict_of(p, success, power, resembled=trial.resembled(rates))
@@ -231,6 +232,7 @@ def known_triggers(case: AuditCase) -> CheckResult:
                 "here and in the planted sets.",
                 held=trial.resembled(rates),
             ),
+            *trial.study.on_labels,
         ],
         advice=(
             f'Do not train on this set: images with the trigger "{name}" on are taken for "{target}". Ask the publisher for another file.'

@@ -44,16 +44,16 @@ def samples(case: AuditCase) -> CheckResult:
     signatures), as advice where classes are large enough.
     """
     study = case.shared(Study)
-    if float(case.correct(study.models(case.audited)).mean()) < UTILITY_FLOOR / case.audited.classes:
+    if float(case.correct(study.models(study.audited)).mean()) < UTILITY_FLOOR / case.audited.classes:
         raise SkippedError("Models of the set know too little for a trigger to mean anything.")
     study.invert_all()
-    comparison = study.compare(case.audited)
-    p, suspect = study.p(comparison), study.suspect(case.audited, comparison)
+    comparison = study.compare(study.audited)
+    p, suspect = study.p(comparison), study.suspect(study.audited, comparison)
     if p >= WARN_P:
         raise SkippedError(f"No trigger stands out ({p_is(p)}), so there is none whose images could be sought.")
     study.require_alike()
     name = case.reference.classes[suspect.target]
-    carriers = find_carriers(case, case.audited, suspect)
+    carriers = find_carriers(case, study.audited, suspect)
     power = _power(case, study)
     named = carriers.named
     of_target = int((case.audited.hard_labels[named] == suspect.target).sum())

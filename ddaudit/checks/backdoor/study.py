@@ -16,11 +16,12 @@ from ddaudit.checks.backdoor.standing import UNLIKE_P, Standing, of_the_other_ki
 from ddaudit.checks.phrases import p_is
 from ddaudit.checks.registry import SkippedError
 from ddaudit.data.distilled import LabelledImages
-from ddaudit.results import Power
+from ddaudit.results import Assumption, Power
 from ddaudit.statistics.intervals import clopper_pearson
 from ddaudit.statistics.null_models import CleanComparison, compare_families, level_p
 from ddaudit.threats import triggers
 from ddaudit.training.cost import GRADIENT, Work
+from ddaudit.training.course import learns_probabilities
 from ddaudit.training.executor import Task
 from ddaudit.training.recipe import Recipe
 from ddaudit.training.trainer import TrainedModel
@@ -65,6 +66,28 @@ class Study:
 
     case: AuditCase
     _inverted: bool = False
+
+    @cached_property
+    def audited(self) -> LabelledImages:
+        """The audited set as its models learn it here: of scores that are no probabilities, such as KIP's, the class with the highest.
+
+        In so few steps models that regress on KIP's scores reach 14 % of CIFAR-10, and 24 % by their classes, which is what those of clean sets learn.
+        """
+        data = self.case.audited
+        return data if learns_probabilities(data.labels) else replace(data, labels=data.hard_labels)
+
+    @property
+    def on_labels(self) -> list[Assumption]:
+        """What it takes for granted of labels that models do not learn as they are; nothing of others."""
+        if self.audited is self.case.audited:
+            return []
+        return [
+            Assumption(
+                text="The labels are scores and no probabilities: models learn the class with the highest, as those of the clean sets do, "
+                "and a trigger that only the other scores carry is not seen.",
+                held=None,
+            )
+        ]
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -127,7 +150,7 @@ class Study:
             return
         self._inverted, case = True, self.case
         case.train_all(self._of_references())  # before the others, which would each train them
-        there = [case.audited, *self._real_subsets, *(plant.data for plant in self.planted)]
+        there = [self.audited, *self._real_subsets, *(plant.data for plant in self.planted)]
         making = [case.distilling_ahead(), *case.k_means_ahead(case.config.inversion_controls // 3)]
         self.invert_ahead(there, *making)
         self.invert_ahead(self._made_sets)
@@ -184,12 +207,12 @@ class Study:
     @cached_property
     def level_p(self) -> float:
         """Of the audited set as a whole, among the clean sets that it is compared with."""
-        return level_p(self.statistics(self.case.audited), self.null)
+        return level_p(self.statistics(self.audited), self.null)
 
     @cached_property
     def otherwise(self) -> bool:
         """Whether the audited set is compared with clean sets of another method: it is unlike those of three kinds, and less so the former."""
-        return of_the_other_kind(self.statistics(self.case.audited), self.usual_null, lambda: self.kernel_null)
+        return of_the_other_kind(self.statistics(self.audited), self.usual_null, lambda: self.kernel_null)
 
     @property
     def peers(self) -> list[LabelledImages]:
@@ -290,7 +313,7 @@ class Study:
     def known_sets(self) -> list[LabelledImages]:
         """The sets that are there, or are made in no time: in a dry run not those that would first have to be distilled or clustered."""
         clean = self.clean_sets if self.case.held(lambda: self.clean_sets) else []
-        return [self.case.audited, *(plant.data for plant in self.planted), *clean]
+        return [self.audited, *(plant.data for plant in self.planted), *clean]
 
     def cost(self) -> list[Work]:
         """What ``invert_all`` wants done."""
@@ -304,7 +327,7 @@ class Study:
         return [
             *case.trainings(
                 "models of the audited file",
-                [(case.audited, self.recipe, i) for i in range(config.inversion_models + 1)],
+                [(self.audited, self.recipe, i) for i in range(config.inversion_models + 1)],
             ),
             case.distilling(),
             Work(

@@ -65,7 +65,7 @@ class Trial:
 
     @property
     def sets(self) -> list[LabelledImages]:
-        return [self.case.audited, *self.study.peers, *(plant.data for plant in self.study.plants)]
+        return [self.study.audited, *self.study.peers, *(plant.data for plant in self.study.plants)]
 
     def ahead(self) -> None:
         """Have everything tried side by side, where the executor can."""
@@ -162,11 +162,11 @@ def transfer(case: AuditCase) -> CheckResult:
     """
     trial = Trial(case)
     study = trial.study
-    accuracy = float(case.correct(study.models(case.audited)).mean())
+    accuracy = float(case.correct(study.models(study.audited)).mean())
     if accuracy < UTILITY_FLOOR / case.audited.classes:
         return transfer.result("inconclusive", f"Not assessable: models of the set reach only {100 * accuracy:.1f} %.")
     study.invert_all()
-    searched = study.p(study.compare(case.audited))
+    searched = study.p(study.compare(study.audited))
     if searched >= WARN_P and not case.config.transfer_unsuspected:
         raise SkippedError(
             f"No trigger stands out on the networks of the search ({p_is(searched)}); standard and thorough try the largest all the same."
@@ -174,8 +174,8 @@ def transfer(case: AuditCase) -> CheckResult:
     if searched < WARN_P:
         study.require_alike()
     trial.ahead()
-    suspect, p, power = trial.suspect(case.audited), trial.p(case.audited), trial.power()
-    successes = [trial.success(case.audited, witness) for witness in trial.witnesses]
+    suspect, p, power = trial.suspect(study.audited), trial.p(study.audited), trial.power()
+    successes = [trial.success(study.audited, witness) for witness in trial.witnesses]
     clean = [[trial.success(one, witness) for one in study.peers] for witness in trial.witnesses]
     name = case.reference.classes[suspect.target]
     carried = [witness.name for witness, value in zip(trial.witnesses, p, strict=True) if value < WARN_P]
@@ -206,7 +206,7 @@ def transfer(case: AuditCase) -> CheckResult:
                         len(witness.seeds),
                         round(reached, 3),
                         round(float(np.median(theirs)), 3),
-                        round(trial.standing(case.audited, witness).z, 2),
+                        round(trial.standing(study.audited, witness).z, 2),
                         round(float(value), 4),
                     ]
                     for witness, value, reached, theirs in zip(trial.witnesses, p, successes, clean, strict=True)

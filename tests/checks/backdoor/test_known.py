@@ -1,6 +1,7 @@
 """KNOWN finds a published trigger with its class, and accuses no clean set."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ddaudit.checks.backdoor.battery import battery, turned
 from ddaudit.checks.backdoor.known import known_triggers, verdict_of
 from ddaudit.checks.backdoor.known_rates import known_rates
 from ddaudit.checks.backdoor.known_standing import angles, standing, suspect_of, wideness
+from ddaudit.checks.backdoor.study import Study
 from ddaudit.data.originals import Original
 from ddaudit.distillation.kernel_ridge import KernelRidge
 from ddaudit.results import Power, Table, Verdict
@@ -53,6 +55,29 @@ def test_a_published_trigger_is_found_with_its_class(
     table = next(one for one in result.evidence if isinstance(one, Table))
     assert named in str(table.rows[0][0])
     assert table.rows[0][2] > 0.3  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_a_trigger_in_a_set_with_regression_targets_is_found_as_in_one_with_classes(
+    digits: Original, real_images: Callable, case_of: Cases
+) -> None:
+    """Labels as KIP has them, on whose scores models would learn next to nothing in so few steps."""
+    poisoned = NaiveTrigger(target=3, fraction=0.3, size=2, margin=0).poison_set(real_images(digits.train, 10), 1)
+    scores = replace(poisoned, labels=(60 * np.eye(10)[poisoned.labels] - 6).astype(np.float32))
+    by_class, by_score = (known_triggers.run(case_of(data, digits, **SETTINGS)) for data in (poisoned, scores))
+    assert by_score.verdict == "fail", by_score.finding
+    assert by_score.metrics == by_class.metrics
+    assert [one.text for one in by_score.assumptions if one not in by_class.assumptions] == [
+        "The labels are scores and no probabilities: models learn the class with the highest, as those of the clean sets do, and a trigger that "
+        "only the other scores carry is not seen."
+    ]
+
+
+def test_probabilities_are_learned_as_they_are(digits: Original, real_images: Callable, case_of: Cases) -> None:
+    clean = real_images(digits.train, 10)
+    even = replace(clean, labels=(0.9 * np.eye(10) + 0.01)[clean.labels].astype(np.float32))
+    case = case_of(even, digits, **SETTINGS)
+    assert Study(case).audited is case.audited
 
 
 @pytest.mark.slow
