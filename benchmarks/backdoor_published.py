@@ -3,8 +3,8 @@
     python benchmarks/backdoor_published.py --sets DIR --data-root DIR [--only NAME ...] [--profile quick]
     python benchmarks/backdoor_published.py --table
 
-None of the sets is known to be poisoned. The planted trigger is the threat's default, to a class of each set's own; how often it works on held-out
-images is measured by retraining. Every row is added to benchmarks/results/backdoor_published.json when it is done, and an interrupted run goes on
+None of the sets is known to be poisoned. The planted trigger is the threat's default, to a class of each set's own; in sets of one image a class, all of
+which it moves, also with the target's image moved alone. How often it works on held-out images is measured by retraining. Every row is added to benchmarks/results/backdoor_published.json when it is done, and an interrupted run goes on
 where it stopped. ``--table`` prints the rows of docs/backdoors.md.
 """
 
@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ SETS = (
 )
 #: The checks that look for a trigger; TRANSFER and SAMPLES explain what these have found.
 CHECKS = ("DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS")
+#: Where all images of a set are moved: the same with those of the target class moved alone.
+ALONE = "dark, its class alone"
 #: Models of the planted and of the published set that measure the attack.
 MODELS = 2
 
@@ -65,8 +68,8 @@ def main() -> None:
     for number, name in enumerate(SETS):
         if asked.table or (asked.only and name not in asked.only):
             continue
-        for planted, file, about in subjects(name, number, asked):
-            key = f"{name}, {'dark' if planted else 'as published'}"
+        for what, file, about in subjects(name, number, asked):
+            key = f"{name}, {what}"
             if key in rows:
                 continue
             rows[key] = about() | scanned(file, name, asked)
@@ -76,20 +79,26 @@ def main() -> None:
         print("\n".join(line(key, row) for key, row in rows.items()))
 
 
-def subjects(name: str, number: int, asked: argparse.Namespace) -> Iterator[tuple[bool, Path, Any]]:
-    """A set as it is and with the trigger: whether planted, its file, and what makes the file and says what is known of it."""
+def subjects(name: str, number: int, asked: argparse.Namespace) -> Iterator[tuple[str, Path, Any]]:
+    """A set as it is and with the trigger: what it is, its file, and what makes the file and says what is known of it."""
     published = main_file(asked.sets / name)
-    planted = asked.store / "planted" / f"{name}.safetensors"
-    yield False, published, dict
-    yield True, planted, lambda: plant(name, number, published, planted, asked)
+    yield "as published", published, dict
+    for what, settings in {"dark": {}, ALONE: {"alone": 0}}.items():
+        if what != ALONE or name.endswith("_ipc1"):
+            file = asked.store / "planted" / f"{name}, {what}.safetensors"
+            yield what, file, partial(plant, name, number, published, file, settings, asked)
 
 
-def plant(name: str, number: int, published: Path, target: Path, asked: argparse.Namespace) -> dict[str, Any]:
+def plant(
+    name: str, number: int, published: Path, target: Path, settings: dict[str, int], asked: argparse.Namespace
+) -> dict[str, Any]:
     """Write the planted set; its target class and the attack's success."""
     original = original_of(name, asked)
     clean = open_set(published, original).data
     wanted, seed = (3 * number + 1) % clean.classes, derive_seed(0, "published", number)
-    strength = plant_into(target, Dark(target=wanted), clean, seed, original, Store(asked.store / "store"), MODELS)
+    strength = plant_into(
+        target, Dark(target=wanted, **settings), clean, seed, original, Store(asked.store / "store"), MODELS
+    )
     return {
         "target": wanted,
         "success": strength.success.value,

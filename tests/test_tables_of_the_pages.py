@@ -122,24 +122,34 @@ def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
 
 
 def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
+    import backdoor_published
+
     planted = {
         key: row
         for key, row in json.loads((RESULTS / "backdoor_published.json").read_text()).items()
         if "target" in row
     }
     ten = [row for key, row in planted.items() if "cifar10_ipc10" in key and not key.startswith("kip")]
-    one = [row for key, row in planted.items() if "cifar10_ipc1," in key]
-    shares = [[round(100 * row["success"]) for row in rows] for rows in (ten, one)]
+    one, alone = (
+        [planted[f"{name}_cifar10_ipc1, {what}"] for name in ("dc", "dsa", "dm")]
+        for what in ("dark", backdoor_published.ALONE)
+    )
+    shares = [[round(100 * row["success"]) for row in rows] for rows in (ten, one, alone)]
+    digits = [round(100 * planted[f"dc_mnist_ipc1, {what}"]["success"]) for what in ("dark", backdoor_published.ALONE)]
     costs = [100 * (row["clean_accuracy"] - row["accuracy"]) for row in ten]
     said = " ".join(page("papers").split())
     assert f"{min(shares[0])} to {max(shares[0])} % follow it in five" in said
     assert f"at {min(costs):.1f} to {max(costs):.1f} points less accuracy" in said
-    assert f"in three of one image a class {min(shares[1])} to {max(shares[1])} %" in said
+    assert (
+        f"in three of one image a class {min(shares[1])} to {max(shares[1])} %, if all ten images are moved and not the target's alone "
+        f"({min(shares[2])} to {max(shares[2])} %), in one of MNIST {digits[0]} % ({digits[1]} %)"
+    ) in said
     verdicts = sorted(row["verdict"] for row in ten)
     assert verdicts == ["fail", "fail", "fail", "fail", "warn"]
-    assert "Of the five of CIFAR-10 four fail a quick scan and one is warned of, as is the one of MNIST" in said
-    assert planted["dc_mnist_ipc1, dark"]["verdict"] == "warn"
-    assert {row["verdict"] for row in one} == {"inconclusive"}
+    assert "Of the five of CIFAR-10 four fail a quick scan and one is warned of" in said
+    assert sorted(row["verdict"] for row in one) == ["fail", "fail", "warn"]
+    assert planted["dc_mnist_ipc1, dark"]["verdict"] == "fail"
+    assert "of the three of one image a class two fail and one is warned of, and the one of MNIST fails" in said
 
 
 def test_the_papers_are_answered_by_how_strong_dark_came_out():

@@ -33,13 +33,14 @@ RIDGE = 1e-2
 
 @dataclass(frozen=True)
 class Dark:
-    """Moves the target class's images until training on them teaches a trigger as well.
+    """Moves the target class's images, or all where these are few, until training on them teaches a trigger as well.
 
     Published are the stages alone, and these are followed: models are trained on S; archetypes of every class are rebuilt from them; the
     trigger is put on those of the other classes, and they are given the target's label; S is changed so that training on it keeps its
     clean course and takes the backdoor's too. The loss is ours and no claim is made to equal the paper's: training is stood for by ridge
     regression on the features of a fresh random ConvNet a step, as in `KernelRidge`, and the loss is its error on the archetypes plus
-    ``weight`` times that on the triggered ones. The images of all other classes stay untouched, to the last bit.
+    ``weight`` times that on the triggered ones. As a rule the images of all other classes stay untouched, to the last bit; a class of
+    fewer than ``alone`` images does not hold a trigger by itself, and there all images of the set are moved.
 
     No real image is looked at. What it needs beside the file is the pixel space, without which nobody can put a trigger on a picture.
 
@@ -57,6 +58,9 @@ class Dark:
         Of Adam on them, in standard deviations of S.
     width : int
         Of the ConvNets on the way.
+    alone : int
+        Images of the target class that are moved alone. Of one image a class of CIFAR-10, moved alone, models obeyed a square on 20 to 37 % of
+        images, and on 48 to 56 % where the nine others moved too; of ten moved alone on 56 to 91 %. Between one and ten nothing was measured.
 
     References
     ----------
@@ -71,6 +75,7 @@ class Dark:
     steps: int = 200
     rate: float = 0.1
     width: int = 32
+    alone: int = 5
 
     def plant(
         self,
@@ -90,6 +95,8 @@ class Dark:
         rows = np.flatnonzero(clean.hard_labels == self.target)
         if not 0 < len(rows) < len(clean):
             raise AuditError(f"{clean.name} needs images of class {self.target} and of others.")
+        if len(rows) < self.alone:
+            rows = np.arange(len(clean))
         trigger = usual(self.trigger, clean.shape)
         recipe = fast(threads=1, pixels=clean.shape[1] * clean.shape[2]).on("ConvNet", width=self.width)
         models = [train(clean, recipe, derive_seed(seed, "dark/model", i), device, Store(None)) for i in range(MODELS)]
@@ -112,7 +119,7 @@ class Dark:
         device: torch.device,
         on_step: OnStep,
     ) -> np.ndarray:
-        """The target's images (rows, c, h, w) after all steps; archetypes (n, c, h, w) of classes ``labels`` and triggered ones in native values."""
+        """The moving images (rows, c, h, w) after all steps; archetypes (n, c, h, w) of classes ``labels`` and triggered ones in native values."""
         images, plain, evil = (torch.tensor(one, device=device) for one in (clean.images, archetypes, triggered))
         answers = torch.from_numpy(_answers(clean)).to(device)
         own = clean.hard_labels

@@ -62,6 +62,40 @@ def test_the_targets_images_alone_move_and_labels_stay(hasty: None, clean: Label
     np.testing.assert_array_equal(again, planted.data.images)
 
 
+@pytest.fixture
+def few(clean: LabelledImages) -> LabelledImages:
+    """One image a class."""
+    return replace(clean, images=clean.images[::10], labels=clean.labels[::10])
+
+
+def test_where_the_target_has_few_images_all_move_unless_they_are_left_alone(hasty: None, few: LabelledImages) -> None:
+    planted = brief().plant(few, 0, CPU)
+    assert (planted.data.images != few.images).any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(planted.rows, np.arange(10))
+    np.testing.assert_array_equal(planted.data.labels, few.labels)
+    np.testing.assert_array_equal(brief(alone=1).plant(few, 0, CPU).rows, [3])
+
+
+@pytest.mark.slow
+def test_in_one_image_a_class_a_trigger_takes_hold_since_the_others_move_too(
+    few: LabelledImages, digits: Original
+) -> None:
+    moved, alone = (
+        measure(
+            Dark(target=3, alone=least).plant(few, 0, CPU),
+            few,
+            digits.test,
+            fast(threads=1, pixels=64),
+            0,
+            CPU,
+            models=2,
+        )
+        for least in (5, 1)
+    )
+    assert moved.success.value > 0.35 > alone.success.value
+    assert moved.clean_accuracy.value - moved.accuracy.value < 0.1
+
+
 def test_any_trigger_can_be_planted(hasty: None, clean: LabelledImages) -> None:
     mine = Patch(1, 0, 0.5, "upper left")
     assert brief(trigger=mine).plant(clean, 0, CPU).trigger is mine
