@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.5
+#: The kernel walks all pages of a process to tell its memory: the watch rests so many times as long as a look took, or it would slow what it watches.
+REST = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while self.process.poll() is None:
+            began = time.perf_counter()
             family, found = [self.process.pid], 0
             for pid in family:
                 try:
@@ -70,4 +73,4 @@ class _Watch(threading.Thread):
                 found += sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
                 self.processor[pid] = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
             self.memory = max(self.memory, found)
-            time.sleep(SAMPLE_SECONDS)
+            time.sleep(max(SAMPLE_SECONDS, REST * (time.perf_counter() - began)))
