@@ -3,7 +3,7 @@
     python benchmarks/backdoor_times.py --sets DIR --data-root DIR [--only NAME ...]
     python benchmarks/backdoor_times.py --table
 
-Nothing else should run beside it. DD-UTL-ACCURACY goes first, as in every whole scan: the models that it trains are shared by others.
+On all cores, as the command scans, and nothing else should run beside it. DD-UTL-ACCURACY goes first, as in every whole scan: the models that it trains are shared by others.
 benchmarks/results/backdoor_times.json keeps the seconds; ``--table`` prints the table of docs/backdoors.md.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def main() -> None:
 def taken(name: str, asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Seconds and verdict of each check, the store empty at first."""
     original = load_original("cifar10" if name == PUBLISHED else "digits", data_root=asked.data_root)
-    config = profile("quick", device="cpu", store=folder / "store")
+    config = profile("quick", device="cpu", workers=os.cpu_count() or 1, store=folder / "store")
     checks = [FIRST, *(one.id for one in all_checks() if one.pillar == "backdoor")]
     card = scan(file_of(name, asked, folder), original, config=config, checks=checks)
     return {check.id: {"seconds": check.seconds, "verdict": check.verdict} for check in card.checks}
