@@ -118,6 +118,10 @@ def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
 
     rows = json.loads((RESULTS / "backdoor_published.json").read_text(encoding="utf-8"))
     text = page("backdoors")
+    dark = [row["verdict"] for key, row in rows.items() if key.endswith(", dark")]
+    assert (dark.count("fail"), dark.count("warn"), len(dark)) == (8, 2, 10)
+    assert not [key for key, row in rows.items() if row["verdict"] == "fail" and "target" not in row]
+    assert "eight of the ten fail, with the right class" in text
     assert [key for key, row in rows.items() if backdoor_published.line(key, row) not in text] == []
 
 
@@ -146,7 +150,12 @@ def test_the_papers_are_answered_by_what_dark_did_to_the_published_sets():
     ) in said
     verdicts = sorted(row["verdict"] for row in ten)
     assert verdicts == ["fail", "fail", "fail", "fail", "warn"]
-    assert "Of the five of CIFAR-10 four fail a quick scan and one is warned of" in said
+    kip = planted["kip_cifar10_ipc10, dark"]
+    assert kip["verdict"] == "fail"
+    assert (
+        "Of the five of CIFAR-10 four fail a quick scan and one is warned of, and that of KIP fails too "
+        f"({100 * kip['success']:.0f} % on models that know little)"
+    ) in said
     assert sorted(row["verdict"] for row in one) == ["fail", "fail", "warn"]
     assert planted["dc_mnist_ipc1, dark"]["verdict"] == "fail"
     assert "of the three of one image a class two fail and one is warned of, and the one of MNIST fails" in said
