@@ -142,10 +142,18 @@ def backdoors(rows: list[Row]) -> str:
     alarms = {level: sum(row["pillars"]["backdoor"] == level for row in looked) for level in ("fail", "warn")}
     return (
         "## False alarms of the backdoor pillar\n\nNone of these sets is known to carry a trigger; those whose models reach less than twice chance are not assessable and not here. Of "
-        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check. "
-        "DD-BKD-KNOWN judged all scans of this page by the statistic that it had before [its present one](backdoors.md#known-triggers):\n\n"
+        f"{len(looked)}, {counted(alarms['fail'], len(looked))} fail and {counted(alarms['warn'], len(looked))} warn. p, by how many clean sets or pairs of classes, and verdict of each check"
+        f"{asked_again(looked, 'backdoor')}:\n\n"
         + table(["set", "DD-BKD-INVERT", "DD-BKD-KNOWN", "DD-BKD-LABELS", "pillar"], lines)
     )
+
+
+def asked_again(rows: list[Row], pillar: str) -> str:
+    """Of how many sets the checks of a pillar were asked anew since the scan; nothing where of none."""
+    anew = sum(row.get("again", {}).get("pillar") == pillar for row in rows)
+    if not anew:
+        return ""
+    return f". Of {anew} of them these checks were asked anew after they had changed, by `--again {pillar}`, which leaves what the other pillars had said"
 
 
 def fairness(rows: list[Row]) -> str:
@@ -185,9 +193,16 @@ def times(rows: list[Row]) -> str:
         for row in rows
     ]
     total, cores = (sum(row[what] for row in rows) / 60 for what in ("seconds", "processor"))
+    again = [row["again"] for row in rows if "again" in row]
+    anew = (
+        f" To ask anew, of {len(again)} sets, the checks of {', '.join(sorted({one['pillar'] for one in again}))} took another "
+        f"{sum(one['seconds'] for one in again) / 60:.0f} minutes ({sum(one['processor'] for one in again) / 60:.0f} of processor time)."
+        if again
+        else ""
+    )
     return (
         "## Time and memory\n\nOf the whole command, on two cores, with one store for all: a later scan finds the clean sets and models of the earlier ones. "
-        f"Together {total:.0f} minutes, {cores:.0f} of processor time, which says more where other work ran beside a scan.\n\n"
+        f"Together {total:.0f} minutes, {cores:.0f} of processor time, which says more where other work ran beside a scan.{anew}\n\n"
         + table(["set", "time (s)", "processor (s)", "dry run (s)", "memory (MB)"], lines)
     )
 
@@ -216,7 +231,8 @@ def detections(rows: list[Row]) -> str:
         )
     return (
         "## Planted defects\n\nThe clean example of `examples/` with a defect planted, or a set distilled from originals with one in them, by the strongest settings of the [study of backdoors](backdoors.md). How often it does what its planter wants, of other images on four models, "
-        "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found.\n\n"
+        "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found. "
+        "DD-BKD-KNOWN judged these sets by the statistic that it had before [its present one](backdoors.md#known-triggers).\n\n"
         + table(["threat", "sets", "success (%)", "backdoor pillar warns or fails", "set fails", "by"], lines)
     )
 

@@ -76,3 +76,48 @@ def test_planted_sets_are_counted_by_threat_with_an_exact_interval(page):
         ]
     )
     assert "| dark | 3 | 51, 51, 2 | 2 | 2 [9, 99 %] | DD-BKD-INVERT |" in text
+
+
+def test_a_pillar_that_was_asked_anew_is_said_to_have_been_with_the_time_that_it_took(page):
+    again = {"pillar": "backdoor", "code": "0", "seconds": 90.0, "processor": 150.0}
+    text = page([row("dc", again=again), row("dm")])
+    assert "Of 1 of them these checks were asked anew" in text
+    assert "To ask anew, of 1 sets, the checks of backdoor took another 2 minutes (2 of processor time)." in text
+    assert "anew" not in page([row("dm")])
+
+
+@pytest.fixture
+def judged_anew(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import validation
+
+    yield validation.judged_anew
+    for name in ("validation", "validation_page"):
+        sys.modules.pop(name, None)
+
+
+def test_checks_that_are_asked_anew_decide_with_what_the_others_had_said(judged_anew):
+    def said(check, pillar, verdict):
+        return {"id": check, "pillar": pillar, "verdict": verdict, "finding": f"{check}: {verdict}"}
+
+    labels = {"id": "DD-BKD-LABELS", "pillar": "backdoor", "reason": "too few"}
+    before = row(
+        "dc",
+        tool={},
+        subject={},
+        checks=[said("DD-PRV-MIA", "privacy", "warn"), said("DD-BKD-KNOWN", "backdoor", "fail")],
+        not_run=[labels],
+    )
+    anew = {
+        "checks": [said("DD-BKD-KNOWN", "backdoor", "pass"), said("DD-BKD-LABELS", "backdoor", "pass")],
+        "not_run": [{"id": "DD-PRV-MIA", "pillar": "privacy", "reason": "not asked"}],
+    }
+    found = judged_anew(before, anew, ["DD-BKD-KNOWN", "DD-BKD-LABELS"])
+    assert [(one["id"], one["verdict"]) for one in found["checks"]] == [
+        ("DD-PRV-MIA", "warn"),
+        ("DD-BKD-KNOWN", "pass"),
+        ("DD-BKD-LABELS", "pass"),
+    ]
+    assert found["not_run"] == []
+    assert found["overall"] == {"verdict": "warn", "pillar": "privacy", "finding": "DD-PRV-MIA: warn"}
+    assert (found["pillars"]["privacy"], found["pillars"]["backdoor"]) == ("warn", "pass")
