@@ -14,6 +14,13 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_ipc10_clean.safetenso
 ONE = ("--check", "DD-SAF-FILE", "--format", "json")
 
 
+@pytest.fixture(autouse=True)
+def usual_loudness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands set it anew; what is called without one would be as loud as the last command of whichever test came before."""
+    monkeypatch.setattr(console.loudness, "quiet", False)
+    monkeypatch.setattr(console.loudness, "verbose", False)
+
+
 def test_quiet_leaves_out_progress_and_keeps_the_result(ddaudit):
     _, loud_out, loud_err = ddaudit("scan", EXAMPLE, *ONE)
     _, out, err = ddaudit("scan", EXAMPLE, *ONE, "--quiet")
