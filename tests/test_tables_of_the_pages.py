@@ -209,6 +209,7 @@ def test_the_page_has_the_table_of_the_known_triggers():
         ("spectra", "spectrum"),
         ("threats", "threats"),
         ("other_methods", "backdoors"),
+        ("backdoor_times", "backdoors"),
         ("canaries", "checks/DD-PRV-CANARY"),
     ],
 )
