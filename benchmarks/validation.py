@@ -83,10 +83,12 @@ def main() -> int:
     parser.add_argument(
         "--again",
         choices=results.PILLARS,
-        help="ask the checks of this pillar anew, of published sets that were scanned",
+        help="ask the checks of this pillar anew, of published sets and the clean example where they were scanned",
     )
     parser.add_argument("--page", action="store_true")
     asked = parser.parse_args()
+    if asked.again and not asked.sets:
+        parser.error("--again needs --sets, where the published sets are")
     if asked.page:
         PAGE.write_text(validation_page.page(finished()), encoding="utf-8")
         validation_page.draw(finished())

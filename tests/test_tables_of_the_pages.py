@@ -122,6 +122,12 @@ def test_the_page_has_every_published_set_that_was_searched_for_a_trigger():
     assert (dark.count("fail"), dark.count("warn"), len(dark)) == (8, 2, 10)
     assert not [key for key, row in rows.items() if row["verdict"] == "fail" and "target" not in row]
     assert "eight of the ten fail, with the right class" in text
+    cifar10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    for key in (key for key in rows if key.endswith(", dark")):
+        called = cifar10[rows[key]["target"]] if "cifar10" in key else str(rows[key]["target"])
+        known = rows[key]["checks"]["DD-BKD-KNOWN"]
+        assert known["verdict"] == rows[key]["verdict"]
+        assert f'of other images for "{called}"' in known["finding"], key
     assert [key for key, row in rows.items() if backdoor_published.line(key, row) not in text] == []
 
 

@@ -60,7 +60,7 @@ class Dark:
         Of the ConvNets on the way.
     alone : int
         Images of the target class that are moved alone. Of one image a class of CIFAR-10, moved alone, models obeyed a square on 20 to 35 % of
-        images, and on 45 to 56 % where the nine others moved too; of ten moved alone on 56 to 91 %. Between one and ten nothing was measured.
+        images, and on 45 to 56 % where the nine others moved too; of ten moved alone on 56 to 89 %. Between one and ten nothing was measured.
 
     References
     ----------
