@@ -231,8 +231,7 @@ def detections(rows: list[Row]) -> str:
         )
     return (
         "## Planted defects\n\nThe clean example of `examples/` with a defect planted, or a set distilled from originals with one in them, by the strongest settings of the [study of backdoors](backdoors.md). How often it does what its planter wants, of other images on four models, "
-        "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found. "
-        "DD-BKD-KNOWN judged these sets by the statistic that it had before [its present one](backdoors.md#known-triggers).\n\n"
+        "differs from seed to seed and is small for some: those are hardly backdoors, and nothing is there to be found.\n\n"
         + table(["threat", "sets", "success (%)", "backdoor pillar warns or fails", "set fails", "by"], lines)
     )
 
