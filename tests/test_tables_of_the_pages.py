@@ -215,6 +215,7 @@ def test_the_page_has_the_table_of_the_known_triggers():
         ("spectra", "spectrum"),
         ("threats", "threats"),
         ("other_methods", "backdoors"),
+        ("trigger_checks", "backdoors"),
         ("backdoor_times", "backdoors"),
         ("canaries", "checks/DD-PRV-CANARY"),
     ],
