@@ -25,6 +25,7 @@ import ddaudit
 from ddaudit.config import profile
 from ddaudit.data.originals import Original, load_original
 from ddaudit.inspection.opening import open_set
+from ddaudit.results import CheckResult
 from ddaudit.seeds import derive_seed
 from ddaudit.threats.dark import Dark
 from ddaudit.training.store import Store
@@ -127,12 +128,17 @@ def scanned(file: Path, name: str, asked: argparse.Namespace) -> dict[str, Any]:
             check.id: {
                 "verdict": check.verdict,
                 "finding": check.finding,
-                "p": next((m.value for m in check.metrics if m.name.startswith("p_value")), None),
+                "p": first_p(check),
                 "power": check.power.value if check.power else None,
             }
             for check in card.checks
         },
     }
+
+
+def first_p(check: CheckResult) -> float | None:
+    """The p-value by which a check judges; None where it has none."""
+    return next((metric.value for metric in check.metrics if metric.name.startswith("p_value")), None)
 
 
 def line(key: str, row: dict[str, Any]) -> str:

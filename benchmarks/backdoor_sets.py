@@ -165,6 +165,20 @@ def of_a_half(distiller: Distiller, original: Original, like: LabelledImages, se
     return made
 
 
+def set_of(job: Job, original: Original, like: LabelledImages, store: Store) -> tuple[LabelledImages, Planted | None]:
+    """The set of a job, and what was planted in it; None in a clean one."""
+    group, kind = job.kind.split(": ")
+    if group in ("clean", "other clean"):
+        return clean_set(kind, job.number, original, like, store, narrow=is_large(original)), None
+    planted = poisoned_set(job, original, like, store)
+    return planted.data, planted
+
+
+def is_large(original: Original) -> bool:
+    """Whether its images are larger than those of digits, so that sets have to be made by narrow networks."""
+    return min(original.train.shape[1:]) > 8
+
+
 def poisoned_set(job: Job, original: Original, like: LabelledImages, store: Store) -> Planted:
     """The set of a job; threats that change a finished set get a clean distillation from noise."""
     group, name = job.kind.split(": ")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from backdoor_report import report
-from backdoor_sets import CPU, Job, clean_set, jobs, poisoned_set
+from backdoor_sets import CPU, Job, is_large, jobs, set_of
 from neural_cleanse import mask_norms
 from result_files import part_of, write_json
 
@@ -87,23 +87,12 @@ def the_study(original: Original, ipc: int) -> Study:
     return Study(AuditCase(subject, original, config, CPU, Store(None)))
 
 
-def is_large(original: Original) -> bool:
-    """Whether its images are larger than those of digits, so that sets have to be made by narrow networks."""
-    return min(original.train.shape[1:]) > 8
-
-
 def one_set(study: Study, job: Job) -> dict[str, Any]:
     """Make it, train on it, and let every detector look at it."""
     started = time.perf_counter()
     case = study.case
     original, like = case.reference, case.audited
-    planted = None
-    group, kind = job.kind.split(": ")
-    if group in ("clean", "other clean"):
-        data = clean_set(kind, job.number, original, like, case.store, narrow=is_large(original))
-    else:
-        planted = poisoned_set(job, original, like, case.store)
-        data = planted.data
+    data, planted = set_of(job, original, like, case.store)
     models = study.models(data)
     cleansed = study.rows[:CLEANSE_IMAGES]
     test = original.test

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from backdoor_sets import CPU, NARROW, of_a_half
-from backdoor_study import is_large, the_study
+from backdoor_published import first_p
+from backdoor_sets import CPU, NARROW, is_large, of_a_half
+from backdoor_study import the_study
 from known_triggers import p_undivided
 from result_files import gathered, part_of, write_json
 
@@ -136,13 +137,7 @@ def found(card: Scorecard) -> dict[str, Any]:
     (inversion,) = (check for check in card.checks if check.id == "DD-BKD-INVERT")
     return {
         "compared_with_kernel_ridge": any("by kernel ridge" in one.text for one in inversion.assumptions),
-        "checks": {
-            check.id: {
-                "verdict": check.verdict,
-                "p": next((metric.value for metric in check.metrics if metric.name.startswith("p_value")), None),
-            }
-            for check in card.checks
-        },
+        "checks": {check.id: {"verdict": check.verdict, "p": first_p(check)} for check in card.checks},
     }
 
 

@@ -3,8 +3,8 @@
     python benchmarks/trigger_checks.py mnist --data-root DIR [--sets 10] [--clean 5] [--threats NAME ...] [--part I/N]
     python benchmarks/trigger_checks.py --table [--store DIR]
 
-The sets are made as those of backdoor_study.py, which judges by INVERT alone and with a larger null, over the same range of strengths; numbers begin where the other
-studies end. How often a trigger works is measured on the models and held-out images of the scan. Every set has a file of its own in the store, the
+The sets are made as those of backdoor_study.py, which judges by INVERT alone and with a larger null, over the same range of strengths; numbers begin beyond
+those of the other studies. How often a trigger works is measured on the models and held-out images of the scan. Every set has a file of its own in the store, the
 kinds take turns, and an interrupted run goes on where it stopped. ``--table`` gathers the rows in benchmarks/results/trigger_checks.json and prints the table of docs/backdoors.md.
 """
 
@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from backdoor_published import first_p
 from backdoor_report import WORKS
-from backdoor_sets import CLEAN_KINDS, CPU, Job, clean_set, jobs, poisoned_set
-from backdoor_study import is_large, success, the_study
+from backdoor_sets import CLEAN_KINDS, CPU, Job, is_large, jobs, set_of
+from backdoor_study import success, the_study
 from other_methods import IPC, share
 from result_files import gathered, part_of, write_json
 
@@ -76,10 +77,7 @@ def main() -> None:
 
 def judged(job: Job, original: Original, config: AuditConfig, file: Path) -> Row:
     """Make the set, scan it, and measure the planted trigger on the models that the scan trained."""
-    like, store = the_study(original, IPC).case.audited, Store(config.store)
-    group, kind = job.kind.split(": ")
-    planted = poisoned_set(job, original, like, store) if group == "threat" else None
-    data = planted.data if planted else clean_set(kind, job.number, original, like, store, narrow=is_large(original))
+    data, planted = set_of(job, original, the_study(original, IPC).case.audited, Store(config.store))
     file.parent.mkdir(parents=True, exist_ok=True)
     save_distilled(data, file, metadata={"original": original.name})
     card = scan(file, original, config=config, checks=list(CHECKS))
@@ -91,7 +89,7 @@ def said(check: CheckResult) -> Row:
     """Verdict, first p, and the class that the check names."""
     return {
         "verdict": check.verdict,
-        "p": next((metric.value for metric in check.metrics if metric.name.startswith("p_value")), None),
+        "p": first_p(check),
         "target": next((metric.value for metric in check.metrics if metric.name == "target_class"), None),
     }
 

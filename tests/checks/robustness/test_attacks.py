@@ -157,15 +157,15 @@ def adversarially(model: TrainedModel, data: LabelledImages) -> TrainedModel:
     Single steps would not do: they teach a model to hide its gradient, and SANITY finds that random starts fool it more often.
     """
     x, y = torch.from_numpy(data.pixels()), torch.from_numpy(data.hard_labels)
-    noise = torch.Generator().manual_seed(0)
+    noise, radius = torch.Generator().manual_seed(0), 32 / 255
     network = model.network.requires_grad_(True)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
     for _ in range(100):
-        moved = x + (2 * torch.rand(x.shape, generator=noise) - 1) * 32 / 255
+        moved = x + (2 * torch.rand(x.shape, generator=noise) - 1) * radius
         for _ in range(5):
             moved.requires_grad_(True)
             (gradient,) = torch.autograd.grad(functional.cross_entropy(network(moved.clamp(0, 1)), y), moved)
-            moved = x + (moved.detach() - x + 12 / 255 * gradient.sign()).clamp(-32 / 255, 32 / 255)
+            moved = x + (moved.detach() - x + 12 / 255 * gradient.sign()).clamp(-radius, radius)
         optimizer.zero_grad()
         functional.cross_entropy(network(moved.clamp(0, 1)), y).backward()
         optimizer.step()
